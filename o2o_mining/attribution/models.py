@@ -1,0 +1,73 @@
+"""The touch-level models: how the credit of one conversion is shared out among its touches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from o2o_mining.contracts.events import TOUCH_MODELS
+from o2o_mining.core.errors import UsageError
+
+DIRECT = "direct"
+"""The channel of a purchase without a touch, and of touches that name no other."""
+
+HALF_LIFE_DAYS = 7.0
+PATH_MODELS = ("markov", "shapley")
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Whole-number weights of a model that looks at the ends of a path.
+
+    Attributes
+    ----------
+    pair
+        Weights of the first and the last of two touches.
+    ends
+        Weights of the first and the last of three or more, and of all between together.
+    """
+
+    pair: tuple[int, int]
+    ends: tuple[int, int, int]
+
+
+ENDS = {
+    "first": Ends(pair=(1, 0), ends=(1, 0, 0)),
+    "last": Ends(pair=(0, 1), ends=(0, 1, 0)),
+    "position": Ends(pair=(1, 1), ends=(2, 2, 1)),
+    "j_shaped": Ends(pair=(1, 3), ends=(1, 3, 1)),
+}
+
+
+def check_model(model: str) -> None:
+    """Refuse what is no touch-level model.
+
+    Raises
+    ------
+    UsageError
+        If the model is unknown, or credits channels rather than touches.
+
+    Examples
+    --------
+    >>> check_model("linear")
+    """
+    available = f"use one of {', '.join(TOUCH_MODELS)}"
+    if model in PATH_MODELS:
+        raise UsageError(f"model '{model}' is not available yet", next_step=available)
+    if model not in TOUCH_MODELS:
+        raise UsageError(f"there is no model '{model}'", next_step=available)
+
+
+def check_half_life(half_life_days: float) -> None:
+    """Refuse a half-life that halves nothing.
+
+    Raises
+    ------
+    UsageError
+        If it is not above 0.
+
+    Examples
+    --------
+    >>> check_half_life(7.0)
+    """
+    if not half_life_days > 0:
+        raise UsageError(f"half_life_days = {half_life_days} is not above 0")

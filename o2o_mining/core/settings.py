@@ -1,0 +1,132 @@
+"""The settings of a home, kept in its ``settings.toml``."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from o2o_mining.core.errors import HomeError
+
+SETTINGS_FILE = "settings.toml"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a home fixes for all its tables.
+
+    Attributes
+    ----------
+    timezone
+        IANA name; hours, weekdays and evenings are local to it, day borders stay UTC.
+    currency
+        ISO 4217 code of every amount.
+    language
+        Language of headings in files when none is asked for: ``en``, ``zh-Hant`` or ``zh-Hans``.
+    assumed_consent
+        Whether customers without any word on consent count as consenting. False is the safe default.
+    lookback_days
+        How long before a purchase a touch may lie and still belong to it.
+    reuse_touches
+        Whether a touch may serve several purchases instead of the first after it.
+    rfm_bins
+        Number of RFM scores.
+    first_partition
+        First ``as_of`` day that can be run.
+    snapshots_kept
+        Number of published snapshots kept; older ones are removed.
+    memory_limit
+        Memory of the warehouse engine, such as ``4GB``; empty means half of the machine's.
+    threads
+        Threads of the warehouse engine; 0 means all cores.
+    spill_folder
+        Where the engine spills what does not fit in memory; empty means inside the home.
+
+    Examples
+    --------
+    >>> Settings(timezone="Asia/Taipei").currency
+    'USD'
+    """
+
+    timezone: str = "UTC"
+    currency: str = "USD"
+    language: str = "en"
+    assumed_consent: bool = False
+    lookback_days: int = 30
+    reuse_touches: bool = False
+    rfm_bins: int = 5
+    first_partition: date = date(2010, 1, 1)
+    snapshots_kept: int = 5
+    memory_limit: str = ""
+    threads: int = 0
+    spill_folder: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse values that would only fail deep inside a run."""
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            raise HomeError(f"timezone '{self.timezone}' is unknown", next_step="use an IANA name") from None
+        if self.language not in ("en", "zh-Hant", "zh-Hans"):
+            raise HomeError(f"language '{self.language}' is not one of en, zh-Hant, zh-Hans")
+        for name, lowest in (("lookback_days", 1), ("rfm_bins", 2), ("snapshots_kept", 1), ("threads", 0)):
+            if getattr(self, name) < lowest:
+                raise HomeError(f"setting {name} = {getattr(self, name)} is below {lowest}")
+
+
+def read_settings(home: Path, defaults: Settings) -> Settings:
+    """Read a home's settings; what the file does not say is as in ``defaults``.
+
+    Parameters
+    ----------
+    home
+        Folder of the home.
+    defaults
+        What the source declares, such as its time zone.
+
+    Raises
+    ------
+    HomeError
+        If the file names an unknown setting or a value of the wrong type.
+
+    Examples
+    --------
+    >>> read_settings(Path("no-such-home"), Settings()).lookback_days
+    30
+    """
+    path = home / SETTINGS_FILE
+    if not path.exists():
+        return defaults
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise HomeError(f"{path} is not TOML: {error}") from None
+    known = {field.name: type(getattr(defaults, field.name)) for field in fields(Settings)}
+    for name, value in given.items():
+        if name not in known:
+            raise HomeError(f"{path}: unknown setting '{name}'", next_step=f"use one of {', '.join(sorted(known))}")
+        if type(value) is not known[name]:
+            raise HomeError(f"{path}: {name} = {value!r} is not a {known[name].__name__}")
+    return replace(defaults, **given)
+
+
+def write_settings(home: Path, settings: Settings) -> None:
+    """Write the settings of a new home, so that a user sees what can be set."""
+    lines = ["# Settings of this home. Each is described in docs/running.md.", ""]
+    lines += [f"{name} = {_toml(value)}" for name, value in asdict(settings).items()]
+    path = home / SETTINGS_FILE
+    temporary = path.with_suffix(".new")
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(value)

@@ -1,0 +1,1 @@
+"""Reads, writes and publishes contract tables; the only room that knows a database."""

@@ -1,0 +1,169 @@
+"""What the steps may ask of an engine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from o2o_mining.contracts.schema import Table
+from o2o_mining.core.errors import ContractError
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+
+class Chart(Protocol):
+    """A picture; Plotly's figures are such."""
+
+    def to_html(self, **options: Any) -> str:
+        """Return the picture as a page."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What a step says of the table it wrote.
+
+    Attributes
+    ----------
+    table, rows
+        The table and the rows written.
+    notes
+        Sentences a user should read, such as which feed was missing.
+    figures
+        Numbers by name.
+    samples
+        Small tables by title, shown as they are.
+    charts
+        Pictures by name, drawn only when asked for.
+    """
+
+    table: str
+    rows: int
+    notes: tuple[str, ...] = ()
+    figures: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    samples: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    charts: Mapping[str, Callable[[], Chart]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Upsert:
+    """What became of the rows of a file: repeats within it, repeats of loaded rows, and rows accepted."""
+
+    accepted: int
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule of a contract and how many rows break it."""
+
+    rule: str
+    rows: int
+
+
+class Engine(ABC):
+    """A store of contract tables. One process has it open at a time."""
+
+    @abstractmethod
+    def scan_text(self, path: Path, n_fields: int, *, compressed: bool = False) -> ir.Table:
+        """Return the records of a CSV file as text ``f0, f1, …``, with ``_ordinal`` counting them from 0."""
+
+    @abstractmethod
+    def scan_parquet(self, path: Path, names: Sequence[str]) -> ir.Table:
+        """Return columns of a Parquet file as ``f0, f1, …``, with ``_ordinal`` counting the rows from 0."""
+
+    @abstractmethod
+    def read(self, table: str) -> ir.Table:
+        """Return a contract table; of feeds also ``_file``, the number of the file a row came from."""
+
+    def known(self, table: str, as_of: date) -> ir.Table:
+        """Return an event table as it was known before a day.
+
+        Raises
+        ------
+        ContractError
+            If the working table holds another day.
+        """
+        name = f"known_{table}"
+        if as_of not in self.slices(name):
+            raise ContractError(
+                f"{name} does not hold {as_of}", next_step=f"materialise {name} for the partition {as_of} first"
+            )
+        return self.read(name).drop("as_of")
+
+    @abstractmethod
+    def slices(self, table: str) -> list[date | None]:
+        """Return the days a table holds; ``[None]`` for a table without ``as_of`` that was written."""
+
+    @abstractmethod
+    def write(self, table: str, expr: ir.Table, *, as_of: date | None = None) -> int:
+        """Replace a table, or one slice of it, and return its rows.
+
+        Raises
+        ------
+        ContractError
+            If names, types, keys or nulls break the contract; nothing is changed then.
+        """
+
+    @abstractmethod
+    def append(self, table: str, expr: ir.Table) -> int:
+        """Add rows to a table of events and return how many."""
+
+    @abstractmethod
+    def delete(self, table: str, **equal: str) -> None:
+        """Delete the rows whose text columns have the given values."""
+
+    @abstractmethod
+    def stage(self, expr: ir.Table) -> ir.Table:
+        """Materialise an expression within the session and return it as a table."""
+
+    @abstractmethod
+    def drop_staged(self) -> None:
+        """Forget everything that was staged."""
+
+    @abstractmethod
+    def upsert(self, feed: str, staged: ir.Table, *, file_id: int) -> Upsert:
+        """Load staged rows into a feed: of one key the last ``_ordinal`` wins, a loaded row is replaced."""
+
+    @abstractmethod
+    def execute(self, expr: ir.Expr) -> Any:
+        """Return the result of an expression: a DataFrame for a table, a value for a scalar."""
+
+    @abstractmethod
+    def violations(self, table: Table, *, as_of: date | None = None) -> list[Violation]:
+        """Check a table, or one slice, against its contract and return the rules that are broken."""
+
+    @abstractmethod
+    def publish(
+        self, folder: Path, *, inputs: Sequence[Mapping[str, str]], now: date | None, keep: int, run_id: str
+    ) -> str:
+        """Publish all tables as a snapshot and return its name.
+
+        Parameters
+        ----------
+        folder
+            The snapshot folder of the home.
+        inputs
+            Feed, file and sha256 of every file loaded.
+        now
+            The default day: after the last order or redemption.
+        keep
+            Number of snapshots kept.
+        run_id
+            Who published; goes to ``runs.jsonl``.
+        """
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """Do all that is inside, or nothing of it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the store back."""

@@ -1,0 +1,352 @@
+"""The default engine: DuckDB, embedded, one file, one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import ibis
+
+from o2o_mining.contracts.catalogue import TABLES, contract, contracts_version
+from o2o_mining.contracts.schema import Column, Kind, Table
+from o2o_mining.core.errors import ContractError
+from o2o_mining.core.settings import Settings
+from o2o_mining.engine.base import Engine, Upsert, Violation
+from o2o_mining.engine.checks import broken_rules, conform
+from o2o_mining.engine.snapshot import put_file, put_manifest, remove_old
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+FILE_COLUMN = "_file"
+_CATALOG = """
+CREATE TABLE IF NOT EXISTS _slices (
+    table_name VARCHAR, as_of DATE, file VARCHAR, sha256 VARCHAR, rows BIGINT, UNIQUE (table_name, as_of)
+)
+"""
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier.
+
+    Examples
+    --------
+    >>> quoted("as_of")
+    '"as_of"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as an SQL literal.
+
+    Examples
+    --------
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+class DuckDBEngine(Engine):
+    """Contract tables in one DuckDB file.
+
+    Parameters
+    ----------
+    path
+        The file, made when missing; ``:memory:`` for none.
+    settings
+        Memory limit, threads and spill folder.
+
+    Examples
+    --------
+    >>> engine = DuckDBEngine(":memory:", Settings())
+    >>> int(engine.execute(engine.read("customers").count()))
+    0
+    >>> engine.close()
+    """
+
+    def __init__(self, path: Path | str, settings: Settings) -> None:
+        config: dict[str, Any] = {}
+        if settings.memory_limit:
+            config["memory_limit"] = settings.memory_limit
+        if settings.threads:
+            config["threads"] = settings.threads
+        if settings.spill_folder or path != ":memory:":
+            config["temp_directory"] = settings.spill_folder or str(Path(path).parent / "spill")
+        self._ibis = ibis.duckdb.connect(str(path), **config)
+        self.connection: duckdb.DuckDBPyConnection = self._ibis.con
+        self._staged: dict[str, str] = {}
+        self._names = 0  # never reused: a failed transaction takes tables away
+        self._depth = 0
+        self._create_tables()
+
+    def _create_tables(self) -> None:
+        self.connection.execute(_CATALOG)
+        for table in TABLES.values():
+            columns = [f"{quoted(c.name)} {sql_type(c)}" for c in table.columns]
+            if table.kind is Kind.FEED:
+                columns.append(f"{quoted(FILE_COLUMN)} INTEGER")
+            self.connection.execute(f"CREATE TABLE IF NOT EXISTS {quoted(table.name)} ({', '.join(columns)})")
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def scan_text(self, path: Path, n_fields: int, *, compressed: bool = False) -> ir.Table:
+        """Return the records of a CSV file as text ``f0, f1, …``, with ``_ordinal`` counting them from 0."""
+        columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(n_fields))
+        return self._view(
+            f"SELECT *, row_number() OVER () - 1 AS _ordinal FROM read_csv({literal(str(path))}, auto_detect = false,"
+            f" header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', columns = {{{columns}}},"
+            f" max_line_size = {_MAX_RECORD_BYTES}, compression = '{'gzip' if compressed else 'none'}')"
+        )
+
+    def scan_parquet(self, path: Path, names: Sequence[str]) -> ir.Table:
+        """Return columns of a Parquet file as ``f0, f1, …``, with ``_ordinal`` counting the rows from 0."""
+        columns = ", ".join(f"{quoted(name)} AS f{i}" for i, name in enumerate(names))
+        return self._view(
+            f"SELECT {columns}, file_row_number AS _ordinal"
+            f" FROM read_parquet({literal(str(path))}, file_row_number = true)"
+        )
+
+    def read(self, table: str) -> ir.Table:
+        """Return a contract table; of feeds also ``_file``."""
+        contract(table)
+        return self._ibis.table(table)
+
+    def slices(self, table: str) -> list[date | None]:
+        """Return the days a table holds; ``[None]`` for a table without ``as_of`` that was written."""
+        found = self.connection.execute(
+            "SELECT as_of FROM _slices WHERE table_name = ? ORDER BY as_of", [table]
+        ).fetchall()
+        return [row[0] for row in found]
+
+    def execute(self, expr: ir.Expr) -> Any:
+        """Return the result of an expression: a DataFrame for a table, a value for a scalar."""
+        return self._ibis.execute(expr)
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do all that is inside, or nothing of it. Inner transactions join the outer one."""
+        if self._depth:
+            yield
+            return
+        self.connection.execute("BEGIN")
+        self._depth = 1
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        else:
+            self.connection.execute("COMMIT")
+        finally:
+            self._depth = 0
+
+    def write(self, table: str, expr: ir.Table, *, as_of: date | None = None) -> int:
+        """Replace a table, or one slice of it, and return its rows."""
+        declared = contract(table)
+        if "as_of" in declared.key:
+            if as_of is None:
+                raise ContractError(f"table {table} is written slice by slice", next_step="pass as_of")
+            expr = expr.mutate(as_of=ibis.literal(as_of))
+        sql = self._compile(conform(declared, expr))
+        with self.transaction():
+            if declared.kind is Kind.MINED:
+                self.connection.execute(f"DELETE FROM {quoted(table)} WHERE as_of = ?", [as_of])
+                self.connection.execute(f"INSERT INTO {quoted(table)} {sql}")
+            else:
+                self.connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} AS {sql}")
+                self.connection.execute("DELETE FROM _slices WHERE table_name = ?", [table])
+            self._enforce(declared, as_of)
+            return self._mark_changed(table, as_of)
+
+    def append(self, table: str, expr: ir.Table) -> int:
+        """Add rows to a table of events and return how many."""
+        sql = self._compile(conform(contract(table), expr))
+        with self.transaction():
+            added = self._changed_rows(f"INSERT INTO {quoted(table)} {sql}")
+            self._mark_changed(table, None)
+        return added
+
+    def delete(self, table: str, **equal: str) -> None:
+        """Delete the rows whose text columns have the given values."""
+        where = " AND ".join(f"{quoted(name)} = ?" for name in equal)
+        self.connection.execute(f"DELETE FROM {quoted(table)} WHERE {where}", list(equal.values()))
+
+    def stage(self, expr: ir.Table) -> ir.Table:
+        """Materialise an expression within the session and return it as a table."""
+        name = self._next_name()
+        self.connection.execute(f"CREATE TEMP TABLE {name} AS {self._compile(expr)}")
+        self._staged[name] = "TABLE"
+        return self._ibis.table(name)
+
+    def drop_staged(self) -> None:
+        """Forget everything that was staged."""
+        for name, kind in reversed(self._staged.items()):
+            self.connection.execute(f"DROP {kind} IF EXISTS {name}")
+        self._staged.clear()
+
+    def _view(self, sql: str) -> ir.Table:
+        name = self._next_name()
+        self.connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+        self._staged[name] = "VIEW"
+        return self._ibis.table(name)
+
+    def _next_name(self) -> str:
+        self._names += 1
+        return f"_staged_{self._names}"
+
+    def upsert(self, feed: str, staged: ir.Table, *, file_id: int) -> Upsert:
+        """Load staged rows into a feed: of one key the last ``_ordinal`` wins, a loaded row is replaced."""
+        declared = contract(feed)
+        given = quoted(staged.get_name())
+        target = quoted(feed)
+        keys = ", ".join(map(quoted, declared.key))
+        with self.transaction():
+            repeats = self._changed_rows(
+                f"DELETE FROM {given} WHERE _ordinal IN (SELECT _ordinal FROM {given}"
+                f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _ordinal DESC) > 1)"
+            )
+            if self.connection.execute(f"SELECT 1 FROM {target} LIMIT 1").fetchone():
+                same_key = " AND ".join(f"s.{quoted(k)} = t.{quoted(k)}" for k in declared.key)
+                same_row = " AND ".join(
+                    f"s.{quoted(c)} IS NOT DISTINCT FROM t.{quoted(c)}" for c in declared.column_names
+                )
+                repeats += self._changed_rows(
+                    f"DELETE FROM {given} AS s USING {target} AS t WHERE {same_key} AND {same_row}"
+                )
+                self.connection.execute(f"DELETE FROM {target} AS t USING {given} AS s WHERE {same_key}")
+            columns = ", ".join(map(quoted, declared.column_names))
+            accepted = self._changed_rows(f"INSERT INTO {target} SELECT {columns}, {int(file_id)} FROM {given}")
+            if accepted:
+                self._mark_changed(feed, None)
+        return Upsert(accepted=accepted, duplicates=repeats)
+
+    # -- checking ------------------------------------------------------------------------------------------------
+
+    def violations(self, table: Table, *, as_of: date | None = None) -> list[Violation]:
+        """Check a table, or one slice, against its contract and return the rules that are broken."""
+        expr = self.read(table.name)
+        if table.kind is Kind.MINED:
+            expr = expr.filter(expr.as_of == ibis.literal(as_of))
+        rules = dict(broken_rules(table, expr))
+        counts = expr.aggregate(**{f"r{i}": rule.sum() for i, rule in enumerate(rules.values())})
+        row = self.connection.execute(self._compile(counts)).fetchone() or ()
+        broken = [Violation(name, int(count)) for name, count in zip(rules, row, strict=True) if count]
+        repeated = self._repeated_keys(table, as_of)
+        return [Violation("repeated_key", repeated), *broken] if repeated else broken
+
+    def _repeated_keys(self, table: Table, as_of: date | None) -> int:
+        keys = ", ".join(quoted(key) for key in table.key)
+        where = f"WHERE as_of = {literal(str(as_of))}" if table.kind is Kind.MINED else ""
+        row = self.connection.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM {quoted(table.name)} {where} GROUP BY {keys} HAVING count(*) > 1)"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _enforce(self, table: Table, as_of: date | None) -> None:
+        nulls = [v for v in self.violations(table, as_of=as_of) if v.rule.startswith(("missing_value", "repeated"))]
+        if nulls:
+            said = "; ".join(f"{v.rule} in {v.rows} rows" for v in nulls)
+            raise ContractError(f"table {table.name} breaks its contract: {said}")
+
+    # -- publishing ----------------------------------------------------------------------------------------------
+
+    def publish(
+        self, folder: Path, *, inputs: Sequence[Mapping[str, str]], now: date | None, keep: int, run_id: str
+    ) -> str:
+        """Write what changed as Parquet, list everything in a manifest, switch the pointer; return the snapshot."""
+        for name, as_of, rows in self._changed_slices():
+            done = put_file(folder, name, as_of, rows, partial(self._write_parquet, contract(name), as_of))
+            self.connection.execute(
+                "UPDATE _slices SET file = ?, sha256 = ? WHERE table_name = ? AND as_of IS NOT DISTINCT FROM ?",
+                [done.file, done.sha256, name, as_of],
+            )
+        manifest = {
+            "code_version": version("o2o-mining"),
+            "contracts": contracts_version(),
+            "inputs": list(inputs),
+            "now": str(now) if now else None,
+            "tables": {table.name: self._listed(table) for table in TABLES.values() if table.published},
+        }
+        name = put_manifest(folder, manifest, run_id=run_id)
+        remove_old(folder, keep=keep)
+        return name
+
+    def _changed_slices(self) -> list[tuple[str, date | None, int]]:
+        found = self.connection.execute(
+            "SELECT table_name, as_of, rows FROM _slices WHERE file IS NULL ORDER BY table_name, as_of"
+        ).fetchall()
+        return [(name, as_of, rows) for name, as_of, rows in found if contract(name).published]
+
+    def _write_parquet(self, table: Table, as_of: date | None, path: Path) -> None:
+        columns = ", ".join(map(quoted, table.published_names))
+        where = "" if as_of is None else f"WHERE as_of = {literal(str(as_of))}"
+        keys = ", ".join(map(quoted, table.key))
+        self.connection.execute(
+            f"COPY (SELECT {columns} FROM {quoted(table.name)} {where} ORDER BY {keys})"
+            f" TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+        )
+
+    def _listed(self, table: Table) -> dict[str, Any]:
+        found = self.connection.execute(
+            "SELECT as_of, file, rows, sha256 FROM _slices WHERE table_name = ? ORDER BY as_of", [table.name]
+        ).fetchall()
+        slices = [
+            {"as_of": str(as_of) if as_of else None, "file": file, "rows": rows, "sha256": sha256}
+            for as_of, file, rows, sha256 in found
+        ]
+        return {"kind": table.kind.value, "slices": slices}
+
+    # -- small things --------------------------------------------------------------------------------------------
+
+    def _compile(self, expr: ir.Table) -> str:
+        self._ibis._run_pre_execute_hooks(expr)  # makes tables held in memory known to the connection
+        return str(self._ibis.compile(expr))
+
+    def _changed_rows(self, sql: str) -> int:
+        row = self.connection.execute(sql).fetchone()
+        return int(row[0]) if row else 0
+
+    def _mark_changed(self, table: str, as_of: date | None) -> int:
+        where = "" if as_of is None or contract(table).kind is not Kind.MINED else f"WHERE as_of = {literal(str(as_of))}"
+        row = self.connection.execute(f"SELECT count(*) FROM {quoted(table)} {where}").fetchone()
+        rows = int(row[0]) if row else 0
+        self.connection.execute(
+            "DELETE FROM _slices WHERE table_name = ? AND as_of IS NOT DISTINCT FROM ?", [table, as_of]
+        )
+        self.connection.execute("INSERT INTO _slices VALUES (?, ?, NULL, NULL, ?)", [table, as_of, rows])
+        return rows
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._ibis.disconnect()
+
+
+# A record over this size is refused by DuckDB; the record splitter rejects it before.
+_MAX_RECORD_BYTES = 16 * 2**20
+
+
+def sql_type(column: Column) -> str:
+    """Return a column's type as DuckDB writes it.
+
+    Examples
+    --------
+    >>> sql_type(Column("name", "text", "Name of the merchant."))
+    'VARCHAR'
+    """
+    return _SQL_TYPES.get(column.engine_type, column.engine_type.upper())
+
+
+_SQL_TYPES = {
+    "string": "VARCHAR", "int64": "BIGINT", "float64": "DOUBLE", "timestamp(6)": "TIMESTAMP",
+    "array<string>": "VARCHAR[]", "array<float64>": "DOUBLE[]",
+}  # fmt: skip

@@ -1,0 +1,115 @@
+"""The published snapshot: immutable Parquet files, a manifest that lists them, one pointer.
+
+Files are named by their content and shared by the snapshots that hold them. A snapshot knows no clock,
+no run and no absolute path: those go to ``runs.jsonl`` beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from o2o_mining.core.errors import HomeError
+
+POINTER = "current.json"
+RUNS = "runs.jsonl"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One file of a table: the rows of one day, or all rows of a table without days."""
+
+    table: str
+    as_of: date | None
+    file: str
+    sha256: str
+    rows: int
+
+
+def put_file(folder: Path, table: str, as_of: date | None, rows: int, write: Callable[[Path], None]) -> Slice:
+    """Write one file into the pool of a snapshot folder and return what to list.
+
+    Parameters
+    ----------
+    folder
+        The snapshot folder.
+    table, as_of, rows
+        What the file holds.
+    write
+        Writes the Parquet file to the path it is given.
+    """
+    pool = folder / "files" / table
+    pool.mkdir(parents=True, exist_ok=True)
+    temporary = pool / "writing.parquet"
+    write(temporary)
+    with temporary.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+    name = f"{as_of or 'all'}-{sha256[:16]}.parquet"
+    os.replace(temporary, pool / name)
+    return Slice(table, as_of, f"files/{table}/{name}", sha256, rows)
+
+
+def put_manifest(folder: Path, content: Mapping[str, Any], *, run_id: str) -> str:
+    """Write a manifest, switch the pointer to it, and return the snapshot's name."""
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    _replace(folder / "manifests" / f"{name}.json", text)
+    entry = {"snapshot": name, "run_id": run_id, "published_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    with (folder / RUNS).open("a", encoding="utf-8") as runs:
+        runs.write(json.dumps(entry) + "\n")
+    _replace(folder / POINTER, json.dumps({"snapshot": name, "manifest": f"manifests/{name}.json"}) + "\n")
+    return name
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest that the pointer names.
+
+    Raises
+    ------
+    HomeError
+        If nothing was published yet.
+    """
+    try:
+        pointer = json.loads((folder / POINTER).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise HomeError(f"no snapshot in {folder}", next_step="o2o run") from None
+    manifest: dict[str, Any] = json.loads((folder / pointer["manifest"]).read_text(encoding="utf-8"))
+    return {"snapshot": pointer["snapshot"], **manifest}
+
+
+def remove_old(folder: Path, *, keep: int) -> None:
+    """Remove all but the last published snapshots, and the files that no kept one lists."""
+    entries = (folder / RUNS).read_text(encoding="utf-8").splitlines()
+    published = list(dict.fromkeys(json.loads(line)["snapshot"] for line in reversed(entries)))
+    kept = {f"{name}.json" for name in published[:keep]}
+    needed: set[str] = set()
+    for manifest in (folder / "manifests").glob("*.json"):
+        if manifest.name in kept:
+            needed |= set(files_of(json.loads(manifest.read_text(encoding="utf-8"))))
+        else:
+            manifest.unlink()
+    for file in (folder / "files").rglob("*.parquet"):
+        if file.relative_to(folder).as_posix() not in needed:
+            file.unlink()
+
+
+def files_of(manifest: Mapping[str, Any]) -> Iterable[str]:
+    """Return the files that a manifest lists."""
+    return (part["file"] for table in manifest["tables"].values() for part in table["slices"])
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,126 @@
+"""What a source hands over: the files of feeds, and how each is read into records."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from o2o_mining.core.errors import O2OError
+from o2o_mining.core.settings import Settings
+from o2o_mining.ingest.records import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import ibis.expr.types as ir
+
+    from o2o_mining.engine.base import Engine
+
+
+class LineNumbers(Protocol):
+    """From numbers of records to lines of the file."""
+
+    def __call__(self, ordinals: np.ndarray, /) -> np.ndarray:
+        """Return the line of each record."""
+        ...
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The records of one file, as read.
+
+    Attributes
+    ----------
+    table
+        The records, with ``_ordinal``.
+    names
+        Column of the table to name in the file.
+    malformed
+        Lines that are no records.
+    line_of
+        Where a record begins.
+    """
+
+    table: ir.Table
+    names: Mapping[str, str]
+    malformed: tuple[Malformed, ...] = ()
+    line_of: LineNumbers = field(default=lambda ordinals: ordinals + 1)
+
+
+class Input(ABC):
+    """One file of one feed.
+
+    Attributes
+    ----------
+    feed, path
+        The feed, and the path relative to the source, as users see it.
+    """
+
+    feed: str
+    path: str
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return what identifies the content."""
+
+    @abstractmethod
+    def stage(self, engine: Engine, scratch: Path) -> Staged | None:
+        """Return the records, or nothing for a file without any."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a source found: files in the order they are loaded, and files that are none of its own."""
+
+    inputs: tuple[Input, ...]
+    ignored: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """A place that logs come from."""
+
+    kind: str
+    defaults: Settings
+
+    @property
+    def place(self) -> str:
+        """The folder it reads, or what stands for it."""
+        ...
+
+    def find(self) -> Found:
+        """Return the source's files."""
+        ...
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn a failure to read a file into an error that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise O2OError(
+            f"cannot read {path}: {error.strerror or error}", next_step="check the file, then run again"
+        ) from error
+
+
+def sha256_of(*paths: Path) -> str:
+    """Return the SHA-256 of the contents of files, one after the other.
+
+    Raises
+    ------
+    O2OError
+        If a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        with reading(path), path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()

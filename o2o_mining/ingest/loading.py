@@ -1,0 +1,143 @@
+"""Loads one file of one feed: judged, split, deduplicated, and booked in the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import pandas as pd
+
+from o2o_mining.contracts.catalogue import contract
+from o2o_mining.contracts.schema import Table
+from o2o_mining.engine.base import Upsert
+from o2o_mining.ingest.inputs import Input, Staged
+from o2o_mining.ingest.validation import MALFORMED_LINE, ORDINAL, RAW, REASON, column_of, judged
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from o2o_mining.engine.base import Engine
+
+LEDGER = "loaded_files"
+
+
+@dataclass(frozen=True)
+class Booking:
+    """What the ledger says of a file."""
+
+    feed: str
+    file: str
+    file_id: int
+    sha256: str
+    rows_read: int = 0
+    rows_accepted: int = 0
+    rows_quarantined: int = 0
+    rows_duplicate: int = 0
+    unknown_columns: tuple[str, ...] = ()
+    missing_columns: tuple[str, ...] = ()
+
+
+class Ledger:
+    """The files loaded so far, by path and by content."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.bookings = [_booking(row) for row in engine.execute(engine.read(LEDGER)).to_dict("records")]
+
+    def knows(self, found: Input, sha256: str) -> bool:
+        """Whether this content was loaded under this path."""
+        return any(b.feed == found.feed and b.file == found.path and b.sha256 == sha256 for b in self.bookings)
+
+    def knows_content(self, feed: str, sha256: str) -> bool:
+        """Whether this content was loaded under any path."""
+        return any(b.feed == feed and b.sha256 == sha256 for b in self.bookings)
+
+    def next_id(self) -> int:
+        """Return the number of the next file."""
+        return max((b.file_id for b in self.bookings), default=0) + 1
+
+    def enter(self, engine: Engine, booking: Booking) -> None:
+        """Book a file in place of what was booked for its path."""
+        kept = [b for b in self.bookings if (b.feed, b.file) != (booking.feed, booking.file)]
+        engine.delete(LEDGER, feed=booking.feed, file=booking.file)
+        engine.append(LEDGER, _frame(contract(LEDGER), [vars(booking)]))
+        self.bookings = [*kept, booking]
+
+
+def load(engine: Engine, ledger: Ledger, found: Input) -> Booking | None:
+    """Load a file unless the ledger knows it, and return its booking.
+
+    The same content under another path is judged again, so that the path has its own counts,
+    but changes no feed: what it holds was loaded and may have been corrected since.
+    """
+    sha256 = found.fingerprint()
+    if ledger.knows(found, sha256):
+        return None
+    booking = Booking(found.feed, found.path, ledger.next_id(), sha256)
+    with tempfile.TemporaryDirectory(prefix="o2o-") as scratch, engine.transaction():
+        staged = found.stage(engine, Path(scratch))
+        engine.delete("quarantine", feed=found.feed, file=found.path)
+        if staged is not None:
+            again = ledger.knows_content(found.feed, sha256)
+            booking = _load_staged(engine, booking, staged, apply=not again)
+        ledger.enter(engine, booking)
+        engine.drop_staged()
+    return booking
+
+
+def _load_staged(engine: Engine, booking: Booking, staged: Staged, *, apply: bool) -> Booking:
+    feed = contract(booking.feed)
+    rejected = [(m.line, MALFORMED_LINE, m.raw) for m in staged.malformed]
+    done, good = Upsert(0, 0), 0
+    if staged.names:
+        records = engine.stage(judged(feed, staged.table, staged.names))
+        bad = engine.execute(records.filter(records[REASON].notnull()).select(ORDINAL, REASON, RAW))
+        lines = staged.line_of(bad[ORDINAL].to_numpy())
+        rejected += list(zip(lines.tolist(), bad[REASON].tolist(), bad[RAW].tolist(), strict=True))
+        accepted = engine.stage(records.filter(records[REASON].isnull()).drop(REASON, RAW))
+        good = int(engine.execute(accepted.count()))
+        done = engine.upsert(feed.name, accepted, file_id=booking.file_id) if apply else Upsert(0, good)
+    _quarantine(engine, booking, rejected)
+    present = set(staged.names.values())
+    return replace(
+        booking,
+        rows_read=good + len(rejected),
+        rows_accepted=done.accepted,
+        rows_quarantined=len(rejected),
+        rows_duplicate=done.duplicates,
+        unknown_columns=tuple(sorted(present - set(feed.column_names))),
+        missing_columns=tuple(c.name for c in feed.columns if not c.nullable and c.name not in present)
+        if staged.names
+        else (),
+    )
+
+
+def _quarantine(engine: Engine, booking: Booking, rejected: list[tuple[int, str, str]]) -> None:
+    rows = [
+        {
+            "rejection_id": hashlib.sha256(f"{booking.feed}\0{booking.file}\0{line}".encode()).hexdigest()[:32],
+            "feed": booking.feed,
+            "file": booking.file,
+            "line": line,
+            "reason": reason,
+            "column": column_of(reason),
+            "raw": raw,
+        }
+        for line, reason, raw in rejected
+    ]
+    if rows:
+        engine.append("quarantine", _frame(contract("quarantine"), rows))
+
+
+def _frame(table: Table, rows: Iterable[dict[str, Any]]) -> ir.Table:
+    given = pd.DataFrame([{name: row[name] for name in table.column_names} for row in rows])
+    return ibis.memtable(given, schema=table.schema)
+
+
+def _booking(row: dict[str, Any]) -> Booking:
+    listed = {name: tuple(row.pop(name)) for name in ("unknown_columns", "missing_columns")}
+    return Booking(**row, **listed)

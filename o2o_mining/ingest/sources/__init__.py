@@ -1,0 +1,1 @@
+"""Where logs come from: one module per source, each turning its files into records of feeds."""

@@ -1,0 +1,143 @@
+"""A folder of canonical feeds: ``<feed>.csv``, ``.csv.gz``, ``.parquet``, or a folder of such files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from o2o_mining.contracts.catalogue import tables
+from o2o_mining.contracts.schema import Kind
+from o2o_mining.core.errors import UsageError
+from o2o_mining.core.settings import Settings
+from o2o_mining.engine.base import Engine
+from o2o_mining.ingest.inputs import Found, Input, Staged, sha256_of
+from o2o_mining.ingest.records import UNREADABLE, Malformed, scan, write_readable
+
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Canonical feeds in a folder.
+
+    Attributes
+    ----------
+    folder
+        Where the files lie.
+    prefix
+        Put before the paths that users see.
+
+    Examples
+    --------
+    >>> FolderSource(Path("no-such-folder")).kind
+    'folder'
+    """
+
+    folder: Path
+    prefix: str = ""
+    kind: str = "folder"
+    defaults: Settings = Settings()
+
+    @property
+    def place(self) -> str:
+        """The folder, absolute."""
+        return str(self.folder.resolve())
+
+    def find(self) -> Found:
+        """Return the feeds' files in byte order of their paths, and the files of other names.
+
+        Raises
+        ------
+        UsageError
+            If there is no such folder.
+        """
+        if not self.folder.is_dir():
+            raise UsageError(f"there is no folder {self.folder}", next_step="pass --input DIR")
+        feeds = {table.name for table in tables(Kind.FEED)}
+        inputs: list[Input] = []
+        ignored: list[str] = []
+        paths = (path for path in self.folder.rglob("*") if path.is_file())
+        for path in sorted(paths, key=lambda path: path.relative_to(self.folder).as_posix().encode()):
+            relative = path.relative_to(self.folder)
+            shown = self.prefix + relative.as_posix()
+            feed = _feed_of(relative, feeds)
+            if feed:
+                reader = ParquetFile if path.name.endswith(".parquet") else CsvFile
+                inputs.append(reader(feed, shown, path))
+            else:
+                ignored.append(shown)
+        return Found(tuple(inputs), tuple(ignored))
+
+
+def _feed_of(relative: Path, feeds: set[str]) -> str | None:
+    ending = next((ending for ending in ENDINGS if relative.name.endswith(ending)), None)
+    if ending is None:
+        return None
+    name = relative.name.removesuffix(ending) if len(relative.parts) == 1 else relative.parts[0]
+    return name if name in feeds and len(relative.parts) <= 2 else None
+
+
+@dataclass(frozen=True)
+class CsvFile(Input):
+    """One CSV file, gzipped or not."""
+
+    feed: str
+    path: str
+    file: Path
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the file."""
+        return sha256_of(self.file)
+
+    def stage(self, engine: Engine, scratch: Path) -> Staged | None:
+        """Return the records as text; a file that cannot be read to its end is one malformed line."""
+        try:
+            records = scan(self.file)
+        except UNREADABLE as error:
+            return _unreadable(engine, error)
+        if not records.fields:
+            return None
+        readable = self.file
+        if not records.readable:
+            readable = scratch / "readable.csv"
+            write_readable(self.file, records, readable)
+        compressed = readable is self.file and self.file.name.endswith(".gz")
+        return Staged(
+            table=engine.scan_text(readable, len(records.fields), compressed=compressed),
+            names={f"f{i}": name for i, name in enumerate(records.fields)},
+            malformed=records.malformed,
+            line_of=records.line_of,
+        )
+
+
+@dataclass(frozen=True)
+class ParquetFile(Input):
+    """One Parquet file."""
+
+    feed: str
+    path: str
+    file: Path
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the file."""
+        return sha256_of(self.file)
+
+    def stage(self, engine: Engine, scratch: Path) -> Staged | None:
+        """Return the rows in the file's own types; ``line`` is the row's number from 1."""
+        try:
+            names = pq.read_schema(self.file).names
+        except (OSError, pa.ArrowException) as error:
+            return _unreadable(engine, error)
+        if not names:
+            return None
+        fields = {f"f{i}": name for i, name in enumerate(names)}
+        return Staged(table=engine.scan_parquet(self.file, names), names=fields)
+
+
+def _unreadable(engine: Engine, error: Exception) -> Staged:
+    empty = engine.stage(engine.read("coupon_products").limit(0).mutate(_ordinal=0))
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return Staged(table=empty, names={}, malformed=(Malformed(1, f"(the file cannot be read: {said})"),))

@@ -1,0 +1,149 @@
+"""Steps of ingest: load the feeds, count what came of each file, keep contact data apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import ibis
+import pandas as pd
+
+from o2o_mining.contracts.catalogue import contract, tables
+from o2o_mining.contracts.schema import Kind
+from o2o_mining.engine.base import StepReport
+from o2o_mining.ingest.inputs import Found, Source
+from o2o_mining.ingest.loading import LEDGER, Booking, Ledger, load
+from o2o_mining.ingest.quality import orphans
+
+if TYPE_CHECKING:
+    from o2o_mining.engine.base import Engine
+
+# The row of data_quality that speaks of all files together.
+ALL = "(all)"
+
+
+def load_feeds(
+    engine: Engine, sources: Sequence[Source], *, progress: Callable[[str], None] = lambda _: None
+) -> dict[str, StepReport]:
+    """Load what the sources hold and the ledger does not know; return a report per feed.
+
+    Parameters
+    ----------
+    engine
+        Where to load to.
+    sources
+        In the order in which their files are loaded.
+    progress
+        Told of every file before it is loaded.
+    """
+    ledger = Ledger(engine)
+    found = [source.find() for source in sources]
+    loaded: dict[str, list[Booking]] = {}
+    for number, file in enumerate(every := [file for one in found for file in one.inputs], start=1):
+        progress(f"{number}/{len(every)} {file.path} as {file.feed}")
+        booking = load(engine, ledger, file)
+        if booking is not None:
+            loaded.setdefault(file.feed, []).append(booking)
+    return {
+        table.name: _feed_report(engine, ledger, table.name, loaded.get(table.name, []), found)
+        for table in tables(Kind.FEED)
+    }
+
+
+def _feed_report(
+    engine: Engine, ledger: Ledger, feed: str, loaded: list[Booking], found: Sequence[Found]
+) -> StepReport:
+    notes = []
+    if feed not in {booking.feed for booking in ledger.bookings}:
+        notes.append(f"no feed {feed}")
+    for booking in loaded:
+        if booking.rows_quarantined:
+            notes.append(f"{booking.file}: {booking.rows_quarantined} of {booking.rows_read} rows in quarantine")
+        if booking.missing_columns:
+            notes.append(f"{booking.file}: lacks the column(s) {', '.join(booking.missing_columns)}")
+        if booking.unknown_columns:
+            notes.append(f"{booking.file}: column(s) {', '.join(booking.unknown_columns)} left out, {feed} has none such")
+    rows = engine.execute(engine.read(feed).count())
+    return StepReport(
+        table=feed,
+        rows=int(rows),
+        notes=tuple(notes),
+        figures={"files loaded": len(loaded), "rows read": sum(booking.rows_read for booking in loaded)},
+    )
+
+
+def ignored_files(sources: Sequence[Source]) -> tuple[str, ...]:
+    """Return the files of the sources that are no feed."""
+    return tuple(path for source in sources for path in source.find().ignored)
+
+
+def given_feeds(engine: Engine) -> set[str]:
+    """Return the feeds of which any file was ever loaded."""
+    return {booking.feed for booking in Ledger(engine).bookings}
+
+
+def build_customer_contacts(engine: Engine) -> StepReport:
+    """Write how customers can be reached, apart from the customers themselves."""
+    customers = engine.read("customers")
+    reachable = ibis.or_(*(customers[c.name].notnull() for c in contract("customers").columns if c.withheld))
+    rows = engine.write("customer_contacts", customers.filter(reachable))
+    return StepReport("customer_contacts", rows)
+
+
+def report_quarantine(engine: Engine) -> StepReport:
+    """Report what lies in quarantine, by feed and reason."""
+    quarantine = engine.read("quarantine")
+    by_reason = quarantine.group_by("feed", "reason").aggregate(rows=quarantine.count())
+    sample = engine.execute(by_reason.order_by(ibis.desc("rows"), "feed", "reason").limit(20))
+    return StepReport("quarantine", int(engine.execute(quarantine.count())), samples={"by reason": sample})
+
+
+def build_data_quality(engine: Engine, *, traced_share: float | None) -> StepReport:
+    """Write the counts of every file, its orphans, and the traced share of all.
+
+    Parameters
+    ----------
+    engine
+        Where the feeds lie.
+    traced_share
+        Share of the net amount consumed in stores that leads back online.
+    """
+    ledger = Ledger(engine)
+    lost = _orphans_by_file(engine, {booking.feed for booking in ledger.bookings})
+    rows = [
+        {
+            "feed": b.feed, "file": b.file, "rows_read": b.rows_read, "rows_accepted": b.rows_accepted,
+            "rows_quarantined": b.rows_quarantined, "rows_duplicate": b.rows_duplicate,
+            "orphans": lost.get(b.file_id, 0), "traced_share": None,
+        }
+        for b in ledger.bookings
+    ]  # fmt: skip
+    counts = dict.fromkeys(("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "orphans"))
+    rows.append({"feed": ALL, "file": ALL, **counts, "traced_share": traced_share})
+    frame = pd.DataFrame(rows)
+    written = engine.write("data_quality", ibis.memtable(frame, schema=contract("data_quality").schema))
+    return StepReport(
+        "data_quality", written, figures={"traced share": traced_share}, samples={"files": frame.iloc[:-1]}
+    )
+
+
+def _orphans_by_file(engine: Engine, given: set[str]) -> dict[int, int]:
+    known = {name: engine.read(name) for name in given}
+    lost: dict[int, int] = {}
+    for feed in sorted(given):
+        counted = orphans(contract(feed), engine.read(feed), known)
+        if counted is not None:
+            frame = engine.execute(counted)
+            lost.update(zip(frame["_file"].astype(int), frame["orphans"].astype(int), strict=True))
+    return lost
+
+
+__all__ = [
+    "LEDGER",
+    "build_customer_contacts",
+    "build_data_quality",
+    "given_feeds",
+    "ignored_files",
+    "load_feeds",
+    "report_quarantine",
+]

@@ -1,0 +1,155 @@
+"""Each customer with scores and named segment, and each segment as a whole."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import ibis
+
+from o2o_mining.engine.portable import moment, share
+from o2o_mining.segmentation.names import score_rectangles
+from o2o_mining.segmentation.rfm import rfm_scores
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+_SCORED = ("recency_days", "frequency", "monetary", "r_score", "f_score", "m_score")
+
+
+def segments(
+    purchases: ir.Table, customers: ir.Table | None, seen: ir.Table, *, as_of: date, bins: int = 5
+) -> ir.Table:
+    """One customer who bought before as_of or could have: scores and named segment.
+
+    Parameters
+    ----------
+    purchases
+        As ``rfm_scores`` takes them.
+    customers
+        ``customer_id`` and ``joined_at``; None when that feed is missing.
+    seen
+        ``customer_id`` and ``seen_at`` of everybody met elsewhere; only used without ``customers``.
+    as_of
+        Uses what was known before this UTC day.
+    bins
+        Number of scores.
+
+    Returns
+    -------
+    ibis.Table
+        The columns of ``segments`` without as_of. Who has not bought is a prospect: frequency 0, without scores and
+        segment.
+    """
+    scored = rfm_scores(purchases, as_of=as_of, bins=bins)
+    met = _met_before(customers, seen, as_of=as_of)
+    prospects = met.anti_join(scored, "customer_id").mutate(
+        recency_days=ibis.null("int64"),
+        frequency=ibis.literal(0, "int64"),
+        monetary=ibis.null(scored.monetary.type()),
+        r_score=ibis.null("int64"),
+        f_score=ibis.null("int64"),
+        m_score=ibis.null("int64"),
+    )
+    everybody = scored.select("customer_id", *_SCORED).union(prospects.select("customer_id", *_SCORED))
+    return everybody.mutate(
+        segment_code=_segment_code(everybody.r_score, everybody.f_score, bins=bins),
+        cluster=ibis.null("string"),
+        lifecycle_stage=ibis.null("string"),
+        rule_segments=ibis.literal([], type="array<string>"),
+    )
+
+
+def _met_before(customers: ir.Table | None, seen: ir.Table, *, as_of: date) -> ir.Table:
+    """One customer known before as_of, whether they bought or not."""
+    if customers is None:
+        return seen.filter(seen.seen_at < moment(as_of)).select("customer_id").distinct()
+    joined = customers.joined_at
+    return customers.filter(joined.isnull() | (joined < moment(as_of))).select("customer_id")
+
+
+def _segment_code(r_score: ir.IntegerValue, f_score: ir.IntegerValue, *, bins: int) -> ir.StringValue:
+    """Return the named segment; null without scores."""
+    branches = [
+        (r_score.between(at.r_low, at.r_high) & f_score.between(at.f_low, at.f_high), ibis.literal(code))
+        for code, at in score_rectangles(bins)
+    ]
+    return ibis.cases(*branches, else_=ibis.null("string"))
+
+
+def segment_profiles(segments: ir.Table, *, bins: int = 5) -> ir.Table:
+    """One named RFM segment as a whole, with the cut points of the scores.
+
+    Parameters
+    ----------
+    segments
+        The rows of one as_of.
+    bins
+        Number of scores, as the segments were made with.
+
+    Returns
+    -------
+    ibis.Table
+        The columns of ``segment_profiles`` without as_of, scheme ``rfm``. Shares are of the customers that have a
+        segment and of their money.
+    """
+    named = segments.filter(segments.segment_code.notnull())
+    place = ibis.row_number().over(group_by=named.segment_code, order_by=[named.recency_days, named.customer_id])
+    size = named.count().over(group_by=named.segment_code)
+    # The middle row of an odd number, the two middle rows of an even one: 2 * place is n - 1, or n - 2 and n.
+    placed = named.mutate(is_middle=(2 * place - size).between(-2, 0))
+    groups = placed.group_by("segment_code").aggregate(
+        customers=placed.count(),
+        middle_days=placed.recency_days.sum(where=placed.is_middle),
+        middle_rows=placed.is_middle.cast("int64").sum(),
+        purchases=placed.frequency.sum(),
+        money=placed.monetary.sum(),
+        money_known=placed.monetary.count(),
+    )
+    all_named = named.aggregate(
+        all_customers=named.count(), all_money=named.monetary.sum(), **_cuts(named, bins=bins)
+    )
+    rows = groups.cross_join(all_named)
+    return rows.select(
+        "segment_code",
+        "customers",
+        scheme=ibis.literal("rfm"),
+        share=share(rows.customers, rows.all_customers),
+        median_recency_days=share(rows.middle_days, rows.middle_rows),
+        mean_frequency=share(rows.purchases, rows.customers),
+        mean_monetary=share(rows.money, rows.money_known),
+        revenue_share=share(rows.money.fill_null(0), rows.all_money),
+        stability=ibis.null("float64"),
+        recency_cuts=_cut_points(rows, "recency", bins=bins),
+        frequency_cuts=_cut_points(rows, "frequency", bins=bins),
+        monetary_cuts=ibis.ifelse(
+            rows.monetary_cut_2.notnull(), _cut_points(rows, "monetary", bins=bins), ibis.null("array<float64>")
+        ),
+    )
+
+
+def _cuts(named: ir.Table, *, bins: int) -> dict[str, ir.Value]:
+    """Return aggregates for the cut of each score from 2 to bins.
+
+    The cut of a score is the worst value that scores at least as high, so a score that nobody has repeats the cut of
+    the next one. Above the highest score that anybody has, it is one step better than the best value. So
+    1 + the number of cuts reached gives back every score.
+    """
+    cent = ibis.literal("0.01").cast(named.monetary.type())
+    cuts: dict[str, ir.Value] = {}
+    for score in range(2, bins + 1):
+        cuts[f"recency_cut_{score}"] = ibis.coalesce(
+            named.recency_days.max(where=named.r_score >= score), named.recency_days.min() - 1
+        )
+        cuts[f"frequency_cut_{score}"] = ibis.coalesce(
+            named.frequency.min(where=named.f_score >= score), named.frequency.max() + 1
+        )
+        cuts[f"monetary_cut_{score}"] = ibis.coalesce(
+            named.monetary.min(where=named.m_score >= score), named.monetary.max() + cent
+        )
+    return cuts
+
+
+def _cut_points(rows: ir.Table, what: str, *, bins: int) -> ir.ArrayValue:
+    """Return the cuts of the scores from 2 to bins as one list."""
+    return ibis.array([rows[f"{what}_cut_{score}"].cast("float64") for score in range(2, bins + 1)])
