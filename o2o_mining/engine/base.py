@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Chart(Protocol):
     """A picture; Plotly's figures are such."""
 
-    def to_html(self, **options: Any) -> str:
-        """Return the picture as a page."""
+    def write_html(self, file: Path, **options: Any) -> None:
+        """Write the picture as a page."""
         ...
 
 

@@ -85,6 +85,7 @@ class DuckDBEngine(Engine):
         self._staged: dict[str, str] = {}
         self._names = 0  # never reused: a failed transaction takes tables away
         self._depth = 0
+        self._violations: dict[tuple[str, date | None], list[Violation]] = {}
         self._create_tables()
 
     def _create_tables(self) -> None:
@@ -144,6 +145,7 @@ class DuckDBEngine(Engine):
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
+            self._violations.clear()
             raise
         else:
             self.connection.execute("COMMIT")
@@ -165,21 +167,24 @@ class DuckDBEngine(Engine):
             else:
                 self.connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} AS {sql}")
                 self.connection.execute("DELETE FROM _slices WHERE table_name = ?", [table])
+            rows = self._mark_changed(table, as_of)
             self._enforce(declared, as_of)
-            return self._mark_changed(table, as_of)
+        return rows
 
     def append(self, table: str, expr: ir.Table) -> int:
         """Add rows to a table of events and return how many."""
         sql = self._compile(conform(contract(table), expr))
         with self.transaction():
-            added = self._changed_rows(f"INSERT INTO {quoted(table)} {sql}")
+            added = self._number(f"INSERT INTO {quoted(table)} {sql}")
             self._mark_changed(table, None)
         return added
 
     def delete(self, table: str, **equal: str) -> None:
         """Delete the rows whose text columns have the given values."""
         where = " AND ".join(f"{quoted(name)} = ?" for name in equal)
-        self.connection.execute(f"DELETE FROM {quoted(table)} WHERE {where}", list(equal.values()))
+        with self.transaction():
+            self.connection.execute(f"DELETE FROM {quoted(table)} WHERE {where}", list(equal.values()))
+            self._mark_changed(table, None)
 
     def stage(self, expr: ir.Table) -> ir.Table:
         """Materialise an expression within the session and return it as a table."""
@@ -211,21 +216,21 @@ class DuckDBEngine(Engine):
         target = quoted(feed)
         keys = ", ".join(map(quoted, declared.key))
         with self.transaction():
-            repeats = self._changed_rows(
+            repeats = self._number(
                 f"DELETE FROM {given} WHERE _ordinal IN (SELECT _ordinal FROM {given}"
                 f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _ordinal DESC) > 1)"
             )
-            if self.connection.execute(f"SELECT 1 FROM {target} LIMIT 1").fetchone():
+            if self._number(f"SELECT count(*) FROM (SELECT 1 FROM {target} LIMIT 1)"):
                 same_key = " AND ".join(f"s.{quoted(k)} = t.{quoted(k)}" for k in declared.key)
                 same_row = " AND ".join(
                     f"s.{quoted(c)} IS NOT DISTINCT FROM t.{quoted(c)}" for c in declared.column_names
                 )
-                repeats += self._changed_rows(
+                repeats += self._number(
                     f"DELETE FROM {given} AS s USING {target} AS t WHERE {same_key} AND {same_row}"
                 )
                 self.connection.execute(f"DELETE FROM {target} AS t USING {given} AS s WHERE {same_key}")
             columns = ", ".join(map(quoted, declared.column_names))
-            accepted = self._changed_rows(f"INSERT INTO {target} SELECT {columns}, {int(file_id)} FROM {given}")
+            accepted = self._number(f"INSERT INTO {target} SELECT {columns}, {int(file_id)} FROM {given}")
             if accepted:
                 self._mark_changed(feed, None)
         return Upsert(accepted=accepted, duplicates=repeats)
@@ -234,23 +239,27 @@ class DuckDBEngine(Engine):
 
     def violations(self, table: Table, *, as_of: date | None = None) -> list[Violation]:
         """Check a table, or one slice, against its contract and return the rules that are broken."""
+        known = self._violations.get((table.name, as_of))
+        if known is not None:
+            return known
         expr = self.read(table.name)
         if table.kind is Kind.MINED:
             expr = expr.filter(expr.as_of == ibis.literal(as_of))
         rules = dict(broken_rules(table, expr))
         counts = expr.aggregate(**{f"r{i}": rule.sum() for i, rule in enumerate(rules.values())})
-        row = self.connection.execute(self._compile(counts)).fetchone() or ()
+        (row,) = self.connection.execute(self._compile(counts)).fetchall()
         broken = [Violation(name, int(count)) for name, count in zip(rules, row, strict=True) if count]
         repeated = self._repeated_keys(table, as_of)
-        return [Violation("repeated_key", repeated), *broken] if repeated else broken
+        found = [Violation("repeated_key", repeated), *broken] if repeated else broken
+        self._violations[table.name, as_of] = found
+        return found
 
     def _repeated_keys(self, table: Table, as_of: date | None) -> int:
         keys = ", ".join(quoted(key) for key in table.key)
         where = f"WHERE as_of = {literal(str(as_of))}" if table.kind is Kind.MINED else ""
-        row = self.connection.execute(
+        return self._number(
             f"SELECT count(*) FROM (SELECT 1 FROM {quoted(table.name)} {where} GROUP BY {keys} HAVING count(*) > 1)"
-        ).fetchone()
-        return int(row[0]) if row else 0
+        )
 
     def _enforce(self, table: Table, as_of: date | None) -> None:
         nulls = [v for v in self.violations(table, as_of=as_of) if v.rule.startswith(("missing_value", "repeated"))]
@@ -312,17 +321,21 @@ class DuckDBEngine(Engine):
         self._ibis._run_pre_execute_hooks(expr)  # makes tables held in memory known to the connection
         return str(self._ibis.compile(expr))
 
-    def _changed_rows(self, sql: str) -> int:
-        row = self.connection.execute(sql).fetchone()
-        return int(row[0]) if row else 0
+    def _number(self, sql: str) -> int:
+        """Return the one number that a statement gives: a count, or the rows it changed.
+
+        All rows are fetched: a result that is not exhausted blocks the connection.
+        """
+        ((number,),) = self.connection.execute(sql).fetchall()
+        return int(number)
 
     def _mark_changed(self, table: str, as_of: date | None) -> int:
         where = "" if as_of is None or contract(table).kind is not Kind.MINED else f"WHERE as_of = {literal(str(as_of))}"
-        row = self.connection.execute(f"SELECT count(*) FROM {quoted(table)} {where}").fetchone()
-        rows = int(row[0]) if row else 0
+        rows = self._number(f"SELECT count(*) FROM {quoted(table)} {where}")
         self.connection.execute(
             "DELETE FROM _slices WHERE table_name = ? AND as_of IS NOT DISTINCT FROM ?", [table, as_of]
         )
+        self._violations.pop((table, as_of), None)
         self.connection.execute("INSERT INTO _slices VALUES (?, ?, NULL, NULL, ?)", [table, as_of, rows])
         return rows
 

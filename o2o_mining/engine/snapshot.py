@@ -105,6 +105,22 @@ def files_of(manifest: Mapping[str, Any]) -> Iterable[str]:
     return (part["file"] for table in manifest["tables"].values() for part in table["slices"])
 
 
+def damaged_files(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return the files of a snapshot that are missing or hold something else than was published."""
+    damaged = []
+    for table in manifest["tables"].values():
+        for part in table["slices"]:
+            path = folder / part["file"]
+            if not path.is_file() or _sha256(path) != part["sha256"]:
+                damaged.append(part["file"])
+    return damaged
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".new")

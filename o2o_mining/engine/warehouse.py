@@ -21,6 +21,8 @@ from o2o_mining.engine.duckdb import DuckDBEngine
 
 HOME_FILE = "home.json"
 WAREHOUSE_FILE = "warehouse.duckdb"
+LOCK_FILE = "warehouse.lock"
+HOLDER_FILE = "warehouse.holder.json"
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,6 @@ def open_warehouse(home: Path, origin: Origin) -> Iterator[DuckDBEngine]:
             engine.close()
 
 
-def home_settings(home: Path, origin: Origin) -> Settings:
-    """Return the settings of a home, or those it would be made with."""
-    return read_settings(home, origin.defaults)
-
-
 def read_origin(home: Path) -> dict[str, Any]:
     """Return what a home is bound to; nothing for a new one."""
     try:
@@ -81,13 +78,13 @@ def read_origin(home: Path) -> dict[str, Any]:
 
 @contextmanager
 def _held(home: Path) -> Iterator[None]:
-    lock = FileLock(home / "warehouse.lock")
-    holder = home / "warehouse.holder.json"
+    lock = FileLock(home / LOCK_FILE)
+    note = home / HOLDER_FILE
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise WarehouseBusyError(
-            f"the warehouse of {home} is held by {_holder(holder)}", next_step="wait until it ends, then run again"
+            f"the warehouse of {home} is held by {_read_holder(home)}", next_step="wait until it ends, then run again"
         ) from None
     try:
         said = {
@@ -95,16 +92,29 @@ def _held(home: Path) -> Iterator[None]:
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        holder.write_text(json.dumps(said), encoding="utf-8")
+        note.write_text(json.dumps(said), encoding="utf-8")
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        note.unlink(missing_ok=True)
         lock.release()
 
 
-def _holder(path: Path) -> str:
+def holder(home: Path) -> str:
+    """Return which process holds a home's warehouse; nothing if it is free."""
+    if not (home / LOCK_FILE).exists():
+        return ""
+    lock = FileLock(home / LOCK_FILE)
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        lock.acquire(timeout=0)
+    except Timeout:
+        return _read_holder(home)
+    lock.release()
+    return ""
+
+
+def _read_holder(home: Path) -> str:
+    try:
+        said = json.loads((home / HOLDER_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return "another process"
     return f"process {said['process']} ({said['command']}) since {said['since']}"

@@ -6,6 +6,7 @@ reason, or a duplicate; nothing is lost.
 """
 
 from o2o_mining.ingest.inputs import Source
+from o2o_mining.ingest.sources import source_of
 from o2o_mining.ingest.sources.folder import FolderSource
 
-__all__ = ["FolderSource", "Source"]
+__all__ = ["FolderSource", "Source", "source_of"]

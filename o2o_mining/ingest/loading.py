@@ -46,7 +46,8 @@ class Ledger:
     """The files loaded so far, by path and by content."""
 
     def __init__(self, engine: Engine) -> None:
-        self.bookings = [_booking(row) for row in engine.execute(engine.read(LEDGER)).to_dict("records")]
+        rows = engine.execute(engine.read(LEDGER).order_by("file_id")).to_dict("records")
+        self.bookings = [_booking(row) for row in rows]
 
     def knows(self, found: Input, sha256: str) -> bool:
         """Whether this content was loaded under this path."""

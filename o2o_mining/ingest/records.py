@@ -7,13 +7,9 @@ the database is given either the file itself or a copy without the lines that ar
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
-import re
-import shutil
 import zlib
-from collections.abc import Iterator
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -21,20 +17,29 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from o2o_mining.ingest.lines import (
+    LINES_OF_A_RECORD,
+    RECORD_BYTES,
+    is_blank,
+    is_regular,
+    is_text,
+    plain,
+    read_record,
+    without_end,
+)
+
 BOM = b"\xef\xbb\xbf"
-LINES_OF_A_RECORD = 100
-RECORD_BYTES = 16 * 2**20  # the database refuses longer ones
+UNREADABLE = (OSError, EOFError, zlib.error)
 _WINDOW = 2**20
 _SLOW_STRETCH = 2**16
-_QUOTED = rb'"[^"]*(?:""[^"]*)*"(?=,|\r?\n|\r?\Z)'
-_FIELD = re.compile(rb"(" + _QUOTED + rb'|[^",\n][^,\n]*|)(,|\n|\Z)')
 
+_Bytes = npt.NDArray[np.uint8]
 _Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Malformed:
-    """A line that is no record: its number and its text."""
+    """A record that is none: the number of its first line, and its text."""
 
     line: int
     raw: str
@@ -42,11 +47,11 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Edit:
-    """Bytes of the file that the readable copy replaces."""
+    """Bytes of the file that the readable copy leaves out, or writes anew."""
 
     start: int
     end: int
-    by: bytes = b""
+    rewrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,21 +62,25 @@ class Records:
     ----------
     fields
         Names in the header; none for an empty file.
-    good
-        Number of well-formed records.
+    start
+        Where the first byte after the header lies.
     malformed
-        The lines that are none.
+        What is no record.
     edits
-        What separates the file from one that holds only well-formed records.
-    mixed_ends
-        Whether lines end in both ways, which the database does not read.
+        What separates the rest of the file from one that holds only well-formed records.
+    line_feeds, returns
+        Number of records that end in a line feed alone, and in a carriage return before it.
+    plain_header
+        Whether the database can skip the header.
     """
 
     fields: tuple[str, ...]
-    good: int
+    start: int
     malformed: tuple[Malformed, ...]
     edits: tuple[Edit, ...]
-    mixed_ends: bool
+    line_feeds: int
+    returns: int
+    plain_header: bool
     _ordinals: _Ints
     _offsets: _Ints
 
@@ -88,8 +97,8 @@ class Records:
 
     @property
     def readable(self) -> bool:
-        """Whether the database can read the file as it is."""
-        return not self.edits and not self.mixed_ends
+        """Whether the database can read the file as it is: it does not read lines that end in both ways."""
+        return self.plain_header and not self.edits and not (self.returns and self.line_feeds)
 
 
 def scan(path: Path) -> Records:
@@ -106,49 +115,9 @@ def scan(path: Path) -> Records:
     return scanner.result()
 
 
-def write_readable(path: Path, records: Records, target: Path) -> None:
-    """Write a copy of a scanned file that holds its header and its well-formed records alone."""
-    with open_bytes(path) as source, target.open("wb") as out:
-        for start, end, by in _pieces(records.edits):
-            _copy(source, out, start, end, unify=records.mixed_ends)
-            out.write(by)
-
-
 def open_bytes(path: Path) -> IO[bytes]:
     """Open a file for reading its bytes, unpacked if its name ends in .gz."""
     return gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")  # type: ignore[return-value]
-
-
-UNREADABLE = (OSError, EOFError, zlib.error)
-
-
-def _pieces(edits: tuple[Edit, ...]) -> Iterator[tuple[int, int | None, bytes]]:
-    """Yield the ranges between edits, each with what follows it; the last one reaches to the end."""
-    at = 0
-    for edit in edits:
-        yield at, edit.start, edit.by
-        at = edit.end
-    yield at, None, b""
-
-
-def _copy(source: IO[bytes], out: IO[bytes], start: int, end: int | None, *, unify: bool) -> None:
-    source.seek(start)
-    if not unify and end is None:
-        shutil.copyfileobj(source, out, _WINDOW)
-        return
-    left = end - start if end is not None else None
-    held = b""
-    while left is None or left > 0:
-        block = source.read(_WINDOW if left is None else min(_WINDOW, left))
-        if not block:
-            break
-        left = left if left is None else left - len(block)
-        if unify:  # a carriage return at the end of a block may belong to the next line feed
-            block = held + block
-            held = b"\r" if block.endswith(b"\r") else b""
-            block = block[: len(block) - len(held)].replace(b"\r\n", b"\n")
-        out.write(block)
-    out.write(held)
 
 
 class _Scanner:
@@ -156,6 +125,8 @@ class _Scanner:
 
     def __init__(self) -> None:
         self.fields: tuple[str, ...] = ()
+        self.start = 0
+        self.plain_header = True
         self.good = 0
         self.line = 1
         self.offset = 0
@@ -163,17 +134,18 @@ class _Scanner:
         self.edits: list[Edit] = []
         self.line_feeds = 0
         self.returns = 0
-        self._ordinals: list[_Ints] = []
-        self._offsets: list[_Ints] = []
+        # Where the distance between a record's number and its line changes, and to what.
+        self._ordinals = array("q", [0])
+        self._offsets = array("q", [0])
 
     def run(self, file: IO[bytes]) -> None:
-        window = file.read(_WINDOW)
+        window = file.read(max(_WINDOW, len(BOM)))
         if window.startswith(BOM):
             window = window[len(BOM) :]
             self.offset = len(BOM)
         final = False
         while not final or window:
-            used = self._header(window, final) if not self.fields else self._records(window, final)
+            used = self._header(window, final=final) if not self.fields else self._records(window, final=final)
             window = window[used:]
             self.offset += used
             if final and not used:
@@ -184,46 +156,53 @@ class _Scanner:
                 window += block
 
     def result(self) -> Records:
-        ordinals = np.concatenate([np.zeros(1, np.int64), *self._ordinals])
-        offsets = np.concatenate([np.full(1, 2, np.int64), *self._offsets])
         return Records(
             fields=self.fields,
-            good=self.good,
+            start=self.start,
             malformed=tuple(self.malformed),
             edits=tuple(self.edits),
-            mixed_ends=bool(self.returns and self.line_feeds),
-            _ordinals=ordinals,
-            _offsets=offsets,
+            line_feeds=self.line_feeds,
+            returns=self.returns,
+            plain_header=self.plain_header,
+            _ordinals=np.array(self._ordinals, np.int64),
+            _offsets=np.array(self._offsets, np.int64),
         )
 
     # -- the header ----------------------------------------------------------------------------------------------
 
-    def _header(self, window: bytes, final: bool) -> int:
-        """Read the first line that is not blank as the header and return the bytes used."""
-        end = window.find(b"\n") + 1
+    def _header(self, window: bytes, *, final: bool) -> int:
+        """Read the first record as the header and return the bytes used."""
+        end = _line_end(window, 0, final=final)
         if not end:
-            if not final:
-                return 0
-            end = len(window)
-        text = window[:end].decode("utf-8", errors="replace").rstrip("\r\n")
-        self._count_ends(window[:end])
-        if text:
-            self.fields = tuple(next(csv.reader([text])))
-        elif end:
-            self.edits.append(Edit(self.offset, self.offset + end))
-        self.line += 1
-        if self.fields:
-            self._note_line(self.line)
-        return end
+            return 0
+        if is_blank(window[:end]):
+            self.line += 1
+            self.plain_header = False
+            return end
+        read = read_record(window, 0, end, final=final)
+        if read is None:
+            return 0
+        fields, stop = read
+        if fields:
+            self.fields = tuple(map(plain, fields))
+        else:  # its quotes do not close: names are what stands between the commas of the first line
+            stop = end
+            self.fields = tuple(without_end(window[:end]).decode("utf-8", errors="replace").split(","))
+        regular = is_regular(fields) and not window.endswith(b"\r", 0, stop)
+        self.plain_header &= bool(fields) and regular and is_text(window[:stop]) and stop <= RECORD_BYTES
+        self.start = self.offset + stop
+        self._count_end(window, stop)
+        self.line += max(window.count(b"\n", 0, stop), 1)
+        return stop
 
     # -- records -------------------------------------------------------------------------------------------------
 
-    def _records(self, window: bytes, final: bool) -> int:
+    def _records(self, window: bytes, *, final: bool) -> int:
         """Take as many records as the window holds and return the bytes used."""
-        used = self._regular(window, final)
-        return self._by_hand(window, final) if used is None else used
+        used = self._regular(window, final=final)
+        return self._by_hand(window, final=final) if used is None else used
 
-    def _regular(self, window: bytes, final: bool) -> int | None:
+    def _regular(self, window: bytes, *, final: bool) -> int | None:
         """Take all records of a window at once, or none if something in it needs a closer look."""
         if window.count(b"\r") != window.count(b"\r\n"):
             return None
@@ -246,7 +225,7 @@ class _Scanner:
             return None if b'"' in window or len(window) > RECORD_BYTES else 0
         return self._take(window, buffer, ends, commas, lines_before)
 
-    def _take(self, window: bytes, buffer: npt.NDArray[np.uint8], ends: _Ints, commas: _Ints, last: _Ints) -> int | None:
+    def _take(self, window: bytes, buffer: _Bytes, ends: _Ints, commas: _Ints, last: _Ints) -> int | None:
         """Book regular records that end at ``ends``, the last line of each being ``last``."""
         starts = np.concatenate([[0], ends[:-1]])
         used = int(ends[-1])
@@ -254,92 +233,96 @@ class _Scanner:
         fields = np.diff(np.searchsorted(commas, np.concatenate([[0], ends]))) + 1
         blank = (ends - starts <= 2) & np.isin(buffer[starts], (10, 13))
         right = (fields == len(self.fields)) & (ends - starts <= RECORD_BYTES)
-        try:
-            window[:used].decode("utf-8")
-        except UnicodeDecodeError:
+        if not is_text(window[:used]):
             right &= _decodable(window, buffer, starts, ends)
         several = last > first
         if np.any(several & (~right | (last - first >= LINES_OF_A_RECORD))):
             return None
-        self._count_ends(window[:used])
         for i in np.flatnonzero(blank | ~right):
             begin, end = int(starts[i]), int(ends[i])
             if not blank[i]:
                 self._reject(window[begin:end], self.line + int(first[i]))
-            self.edits.append(Edit(self.offset + begin, self.offset + end))
-        good = first[right & ~blank] + self.line
-        self._note_lines(good)
+            self._edit(self.offset + begin, self.offset + end)
+        good = right & ~blank
+        fed = good & (buffer[ends - 1] == 10)
+        returned = int(np.count_nonzero(fed & (buffer[ends - 2] == 13)))
+        self.returns += returned
+        self.line_feeds += int(np.count_nonzero(fed)) - returned
+        self._note_lines(first[good] + self.line)
         self.line += int(last[-1]) + 1
         return used
 
-    def _by_hand(self, window: bytes, final: bool) -> int:
+    def _by_hand(self, window: bytes, *, final: bool) -> int:
         """Take a stretch of records one by one and return the bytes used; 0 asks for more bytes."""
         at = 0
         while at < len(window) and at < _SLOW_STRETCH:
-            end = window.find(b"\n", at) + 1
+            end = _line_end(window, at, final=final)
             if not end:
-                if not final:
-                    break
-                end = len(window)
-            record_end, rewritten = self._record_end(window, at, end, final)
-            if record_end is None:
                 break
-            blank = not window[at:end].strip(b"\r\n")
-            if blank or not record_end:
-                if not blank:
-                    self._reject(window[at:end], self.line)
-                self.edits.append(Edit(self.offset + at, self.offset + end))
-                record_end = end
-            else:
-                if rewritten is not None:
-                    self.edits.append(Edit(self.offset + at, self.offset + record_end, rewritten))
-                self._note_line(self.line)
-                self.good += 1
-            self._count_ends(window[at:record_end])
-            self.line += max(window.count(b"\n", at, record_end), 1)
-            at = record_end
+            if is_blank(window[at:end]):
+                self._edit(self.offset + at, self.offset + end)
+                self.line += 1
+                at = end
+                continue
+            read = read_record(window, at, end, final=final)
+            if read is None:
+                break
+            at = self._judge(window, at, end, *read)
         return at
 
-    def _record_end(self, window: bytes, at: int, end: int, final: bool) -> tuple[int | None, bytes | None]:
-        """Return where the record that begins at ``at`` ends: 0 if it is malformed, nothing if more bytes are needed.
-
-        Beside it the record as it must be written for the database, where that differs.
-        """
-        if b'"' not in window[at:end]:
-            return _checked(window, at, end, window[at:end].rstrip(b"\r\n").split(b","), len(self.fields))
-        limit = _nth_line_end(window, at, LINES_OF_A_RECORD)
-        fields, stop = _split(window, at, limit or len(window))
-        if fields is not None:
-            return _checked(window, at, stop, fields, len(self.fields))
-        complete = limit or final or len(window) - at > RECORD_BYTES
-        return (0 if complete else None), None
+    def _judge(self, window: bytes, at: int, end: int, fields: list[bytes], stop: int) -> int:
+        """Book what was read from ``at`` as a record, or its first line as none, and return where it ends."""
+        if len(fields) != len(self.fields) or stop - at > RECORD_BYTES:
+            stop, good = end, False
+        else:
+            good = is_text(window[at:stop])
+        if good:
+            if not is_regular(fields) or window.endswith(b"\r", at, stop):
+                self._edit(self.offset + at, self.offset + stop, rewrite=True)
+            self._count_end(window[at:stop], stop - at)
+            if self.line - self.good != self._offsets[-1]:
+                self._ordinals.append(self.good)
+                self._offsets.append(self.line - self.good)
+            self.good += 1
+        else:
+            self._reject(window[at:stop], self.line)
+            self._edit(self.offset + at, self.offset + stop)
+        self.line += max(window.count(b"\n", at, stop), 1)
+        return stop
 
     # -- bookkeeping ---------------------------------------------------------------------------------------------
 
     def _reject(self, raw: bytes, line: int) -> None:
-        self.malformed.append(Malformed(line, raw.rstrip(b"\r\n").decode("utf-8", errors="replace")))
+        self.malformed.append(Malformed(line, without_end(raw).decode("utf-8", errors="replace")))
 
-    def _count_ends(self, taken: bytes) -> None:
-        returns = taken.count(b"\r\n")
-        self.returns += returns
-        self.line_feeds += taken.count(b"\n") - returns
+    def _edit(self, start: int, end: int, *, rewrite: bool = False) -> None:
+        """Note bytes to leave out or to write anew, together with what lies before them while that is short."""
+        last = self.edits[-1] if self.edits else None
+        if last and last.end == start and last.rewrite == rewrite and (not rewrite or end - last.start < _WINDOW):
+            self.edits[-1] = Edit(last.start, end, rewrite)
+        else:
+            self.edits.append(Edit(start, end, rewrite))
 
-    def _note_line(self, line: int) -> None:
-        self._ordinals.append(np.array([self.good], np.int64))
-        self._offsets.append(np.array([line - self.good], np.int64))
+    def _count_end(self, window: bytes, stop: int) -> None:
+        self.returns += window.endswith(b"\r\n", 0, stop)
+        self.line_feeds += window.endswith(b"\n", 0, stop) and not window.endswith(b"\r\n", 0, stop)
 
     def _note_lines(self, lines: _Ints) -> None:
         """Keep where the distance between a record's number and its line changes."""
-        if len(lines):
-            ordinals = np.arange(self.good, self.good + len(lines))
-            offsets = lines - ordinals
-            change = np.flatnonzero(np.diff(offsets, prepend=offsets[0] - 1))
-            self._ordinals.append(ordinals[change])
-            self._offsets.append(offsets[change])
-            self.good += len(lines)
+        ordinals = np.arange(self.good, self.good + len(lines))
+        offsets = lines - ordinals
+        change = np.flatnonzero(np.diff(offsets, prepend=self._offsets[-1]))
+        self._ordinals.extend(ordinals[change].tolist())
+        self._offsets.extend(offsets[change].tolist())
+        self.good += len(lines)
 
 
-def _quotes_are_regular(buffer: npt.NDArray[np.uint8], quotes: _Ints) -> bool:
+def _line_end(window: bytes, at: int, *, final: bool) -> int:
+    """Return where a line ends, its line break included; 0 if the window does not hold it wholly."""
+    return window.find(b"\n", at) + 1 or (len(window) if final else 0)
+
+
+def _quotes_are_regular(buffer: _Bytes, quotes: _Ints) -> bool:
     """Whether every opening quote begins a field and every closing one ends it."""
     opening, closing = quotes[0::2], quotes[1::2]
     before = buffer[opening[opening > 0] - 1]
@@ -347,53 +330,9 @@ def _quotes_are_regular(buffer: npt.NDArray[np.uint8], quotes: _Ints) -> bool:
     return bool(np.isin(before, (44, 10, 34)).all() and np.isin(after, (44, 10, 13, 34)).all())
 
 
-def _decodable(window: bytes, buffer: npt.NDArray[np.uint8], starts: _Ints, ends: _Ints) -> npt.NDArray[np.bool_]:
+def _decodable(window: bytes, buffer: _Bytes, starts: _Ints, ends: _Ints) -> npt.NDArray[np.bool_]:
     right = np.ones(len(starts), np.bool_)
     beyond_ascii = np.add.reduceat((buffer >= 128).astype(np.int64), starts)
     for i in np.flatnonzero(beyond_ascii):
-        right[i] = _is_text(window[int(starts[i]) : int(ends[i])])
+        right[i] = is_text(window[int(starts[i]) : int(ends[i])])
     return right
-
-
-def _is_text(raw: bytes) -> bool:
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _nth_line_end(window: bytes, at: int, n: int) -> int | None:
-    """Return where the n-th line from ``at`` ends, or nothing if the window holds fewer."""
-    for _ in range(n):
-        at = window.find(b"\n", at) + 1
-        if not at:
-            return None
-    return at
-
-
-def _split(window: bytes, at: int, limit: int) -> tuple[list[bytes] | None, int]:
-    """Return a record's fields as written and where it ends, or nothing if its quotes do not close."""
-    fields: list[bytes] = []
-    while True:
-        match = _FIELD.match(window, at, limit)
-        if match is None:
-            return None, at
-        fields.append(match[1])
-        at = match.end()
-        if match[2] != b",":
-            return fields, at
-
-
-def _checked(window: bytes, at: int, end: int, fields: list[bytes], expected: int) -> tuple[int, bytes | None]:
-    """Return the end of a record, 0 if it is malformed, and how it must be written for the database."""
-    if len(fields) != expected or end - at > RECORD_BYTES or not _is_text(window[at:end]):
-        return 0, None
-    fields[-1] = fields[-1].removesuffix(b"\r") if not fields[-1].startswith(b'"') else fields[-1]
-    if not any(b"\r" in field and not field.startswith(b'"') for field in fields):
-        return end, None
-    # A lone carriage return ends a line for the database unless it is quoted.
-    plain = [f.decode() if not f.startswith(b'"') else f[1:-1].replace(b'""', b'"').decode() for f in fields]
-    text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(plain)
-    return end, text.getvalue().encode()

@@ -82,6 +82,11 @@ def given_feeds(engine: Engine) -> set[str]:
     return {booking.feed for booking in Ledger(engine).bookings}
 
 
+def loaded_inputs(engine: Engine) -> list[dict[str, str]]:
+    """Return feed, file and sha256 of every file loaded, in the order of loading."""
+    return [{"feed": b.feed, "file": b.file, "sha256": b.sha256} for b in Ledger(engine).bookings]
+
+
 def build_customer_contacts(engine: Engine) -> StepReport:
     """Write how customers can be reached, apart from the customers themselves."""
     customers = engine.read("customers")
@@ -145,5 +150,6 @@ __all__ = [
     "given_feeds",
     "ignored_files",
     "load_feeds",
+    "loaded_inputs",
     "report_quarantine",
 ]

@@ -1,4 +1,11 @@
-"""Journeys: which touches lie before which purchase, and which led to none."""
+"""Journeys: which touches lie before which purchase, and which led to none.
+
+- A touch of any action serves the first purchase, not cancelled, at or after it, if that is no more than the lookback
+  away. Of purchases at one moment the smallest purchase_id takes the touches.
+- A purchase that names a campaign or a known code, and has no touch of either, gets one at its own time.
+- Touches that no purchase used follow each other in a journey without purchase, until the gap exceeds the lookback. It
+  is told once its last touch is older than the lookback.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +36,6 @@ def journey_touches(
     reuse_touches: bool = False,
 ) -> ir.Table:
     """One touch within one journey.
-
-    - A touch of any action serves the first purchase, not cancelled, at or after it, if that is no more than the
-      lookback away. Of purchases at one moment the smallest purchase_id takes the touches.
-    - A purchase that names a campaign or a known code, and has no touch of either, gets one at its own time.
-    - Touches that no purchase used follow each other in a journey without purchase, until the gap exceeds the
-      lookback. It is told once its last touch is older than the lookback.
 
     Parameters
     ----------
@@ -75,19 +76,11 @@ def journey_touches(
         used = served.filter(served.purchase_id.notnull())
         unused = served.filter(served.purchase_id.isnull())
     made = _made_touches(bought, used, carried_codes(touches, sends, coupon_receipts), campaigns)
-    rows = ibis.union(
-        used.select(*_TOUCH, journey_id="purchase_id"), made, _without_purchase(unused, lookback, moment(now))
-    )
+    over = _without_purchase(unused, lookback, moment(now))
+    rows = ibis.union(used.select(*_TOUCH, journey_id="purchase_id"), made, over)
     position = ibis.row_number().over(group_by=rows.journey_id, order_by=[rows.touched_at, rows.touch_id])
-    return rows.select(
-        "journey_id",
-        "touch_id",
-        "customer_id",
-        (position + 1).cast("int64").name("position"),
-        "touched_at",
-        "channel",
-        "campaign_id",
-        "tracking_code",
+    return rows.mutate(position=(position + 1).cast("int64")).select(
+        "journey_id", "touch_id", "customer_id", "position", "touched_at", "channel", "campaign_id", "tracking_code"
     )
 
 
@@ -183,12 +176,10 @@ def _without_purchase(unused: ir.Table, lookback: ir.IntervalScalar, now: ir.Tim
 def journeys_from_touches(purchases: ir.Table, journey_touches: ir.Table) -> ir.Table:
     """One journey: the touches before one purchase, or touches that led to none.
 
-    Every purchase that is not cancelled is a journey; without any touch its path is ``direct``.
-
     Parameters
     ----------
     purchases, journey_touches
-        The tables of these names, made from the same feeds.
+        The tables of these names. A purchase that no touch names is a journey too, of path ``direct``.
 
     Returns
     -------

@@ -84,7 +84,9 @@ def known_rows(feed: str, rows: ir.Table, *, as_of: date) -> ir.Table:
 
 def _without_later_refunds(rows: ir.Table, before: ir.TimestampScalar) -> ir.Table:
     later = rows.refunded_at >= before
-    masked = {name: later.ifelse(ibis.null(rows[name].type()), rows[name]) for name in ("refunded_at", "refunded_amount")}
+    masked = {
+        name: later.ifelse(ibis.null(rows[name].type()), rows[name]) for name in ("refunded_at", "refunded_amount")
+    }
     if "status" in rows.columns:
         masked["status"] = (later & (rows.status == "refunded")).ifelse("paid", rows.status)
     return rows.mutate(**masked)

@@ -11,7 +11,18 @@ if TYPE_CHECKING:
 
 
 def is_cancelled(online_orders: ir.Table) -> ir.BooleanValue:
-    """Return whether an order is cancelled: it says so, or when."""
+    """Return whether an order is cancelled: it says so, or when.
+
+    Parameters
+    ----------
+    online_orders
+        The feed.
+
+    Returns
+    -------
+    ir.BooleanValue
+        Never null.
+    """
     return (online_orders.status == "cancelled") | online_orders.cancelled_at.notnull()
 
 

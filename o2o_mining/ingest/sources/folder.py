@@ -14,7 +14,8 @@ from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine
 from o2o_mining.ingest.inputs import Found, Input, Staged, sha256_of
-from o2o_mining.ingest.records import UNREADABLE, Malformed, scan, write_readable
+from o2o_mining.ingest.readable import write_readable
+from o2o_mining.ingest.records import UNREADABLE, Malformed, scan
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 

@@ -1,0 +1,279 @@
+"""What each channel and campaign brought and cost, by each model and window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import ibis
+
+from o2o_mining.attribution.cents import to_cents, to_money
+from o2o_mining.attribution.credits import touches_in_order
+from o2o_mining.attribution.ledger import entries
+from o2o_mining.attribution.models import DIRECT, HALF_LIFE_DAYS
+from o2o_mining.contracts.events import TOUCH_MODELS
+from o2o_mining.engine.portable import moment, share
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+NO_CAMPAIGN = "(none)"
+LEVELS = ("channel", "campaign")
+_WINDOW_DAYS = (90, 30)
+_EPOCH = date(1970, 1, 1)
+
+# Shares are added up as whole parts of a conversion, since sums of floats differ from run to run.
+_PARTS = 1e12
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the attribution of campaigns looks at.
+
+    Attributes
+    ----------
+    purchases, journeys, journey_touches
+        The event tables as known before as_of.
+    campaigns, campaign_costs, touches
+        The feeds, whole; what is later than as_of is left out here.
+    """
+
+    purchases: ir.Table
+    journeys: ir.Table
+    journey_touches: ir.Table
+    campaigns: ir.Table
+    campaign_costs: ir.Table
+    touches: ir.Table
+
+
+def window_starts(as_of: date) -> tuple[date, ...]:
+    """Return the first days of the windows that end before as_of, the longest first.
+
+    Examples
+    --------
+    >>> [str(day) for day in window_starts(date(2017, 7, 1))]
+    ['1970-01-01', '2017-04-02', '2017-06-01']
+    """
+    return (_EPOCH, *(as_of - timedelta(days=days) for days in _WINDOW_DAYS))
+
+
+def campaign_attribution(
+    known: Known,
+    *,
+    as_of: date,
+    lookback_days: int,
+    models: Sequence[str] = TOUCH_MODELS,
+    half_life_days: float = HALF_LIFE_DAYS,
+) -> ir.Table:
+    """What one touch-level model credits to one channel or campaign in one window, beside what was spent.
+
+    Parameters
+    ----------
+    known
+        The tables looked at.
+    as_of
+        The windows end before this UTC day.
+    lookback_days
+        How far back the touches of the journeys count.
+    models
+        Touch-level models.
+    half_life_days
+        For ``time_decay``.
+
+    Returns
+    -------
+    ibis.Table
+        The columns of ``campaign_attribution`` without as_of. Every channel and campaign seen has a row in every
+        window and model, those without credit too; credit without a campaign is ``(none)``.
+    """
+    credit = _credit(known, as_of=as_of, models=models, half_life_days=half_life_days)
+    assists = _assists(known, as_of=as_of)
+    ids = _ids(known, credit, as_of=as_of)
+    grid = ids.mutate(model=ibis.array(list(models)).unnest()).mutate(
+        window=ibis.array([ibis.literal(number, "int64") for number in range(len(window_starts(as_of)))]).unnest()
+    )
+    keys = ["window", "level", "id"]
+    rows = (
+        grid.left_join(_over_windows(credit, as_of=as_of), [*keys, "model"], rname="{name}_credit")
+        .left_join(_over_windows(assists, as_of=as_of), keys, rname="{name}_assist")
+        .left_join(_spent(known, as_of=as_of), keys, rname="{name}_cost")
+        .cross_join(_spending_known(known, as_of=as_of))
+    )
+    filled = rows.select(
+        *keys,
+        "model",
+        parts=rows.parts.fill_null(0),
+        revenue_cents=rows.revenue_cents.fill_null(0),
+        refund_cents=rows.refund_cents.fill_null(0),
+        assisted_conversions=rows.assisted_conversions.fill_null(0),
+        # What was spent is known from campaign_costs, else from the touches, else not at all.
+        cost_cents=ibis.cases(
+            (rows.has_campaign_costs, rows.campaign_cents.fill_null(0)),
+            (rows.has_touch_costs, rows.touch_cents.fill_null(0)),
+        ),
+    )
+    return _reckoned(filled, as_of=as_of, lookback_days=lookback_days)
+
+
+def _reckoned(rows: ir.Table, *, as_of: date, lookback_days: int) -> ir.Table:
+    """The published columns of each row, divided last."""
+    net_cents = rows.revenue_cents - rows.refund_cents
+    conversions = rows.parts.cast("float64") / _PARTS
+    cost = to_money(rows.cost_cents)
+    all_parts = rows.parts.sum().over(group_by=[rows.window, rows.model, rows.level])
+    starts = [(rows.window == number, ibis.literal(day)) for number, day in enumerate(window_starts(as_of))]
+    return rows.select(
+        "model",
+        "level",
+        "id",
+        "assisted_conversions",
+        window_start=ibis.cases(*starts),
+        window_end=ibis.literal(as_of),
+        lookback_days=ibis.literal(lookback_days, "int64"),
+        conversions=conversions,
+        revenue=to_money(rows.revenue_cents),
+        refunds=to_money(rows.refund_cents),
+        net_revenue=to_money(net_cents),
+        cost=cost,
+        roas=share(net_cents, rows.cost_cents),
+        cpa=share(cost, conversions),
+        share=share(rows.parts, all_parts).fill_null(0.0),
+    )
+
+
+def _last_window(at: ir.TimestampValue, as_of: date) -> ir.IntegerValue:
+    """Return the number of the shortest window that a moment before as_of lies in; windows lie in one another."""
+    starts = list(enumerate(window_starts(as_of)))
+    return ibis.cases(
+        *((at >= moment(day), ibis.literal(number, "int64")) for number, day in reversed(starts)), else_=-1
+    )
+
+
+def _over_windows(rows: ir.Table, *, as_of: date) -> ir.Table:
+    """The rows, each for one shortest window, added up for every window that this one lies in."""
+    numbers = ibis.array([ibis.literal(number, "int64") for number in range(len(window_starts(as_of)))])
+    spread = rows.mutate(window=numbers.unnest())
+    within = spread.filter(spread.window <= spread.last_window)
+    keys = [name for name in ("window", "level", "id", "model") if name in within.columns]
+    sums = {name: within[name].sum() for name in within.columns if name not in (*keys, "last_window")}
+    return within.group_by(keys).aggregate(**sums)
+
+
+def _by_level(rows: ir.Table) -> ir.Table:
+    """Each row twice: for its channel and for its campaign, as ``level`` and ``id``."""
+    levels = rows.mutate(level=ibis.array(list(LEVELS)).unnest())
+    return levels.mutate(
+        id=ibis.ifelse(levels.level == LEVELS[0], levels.channel, levels.campaign_id.fill_null(NO_CAMPAIGN))
+    ).drop("channel", "campaign_id")
+
+
+def _credit(known: Known, *, as_of: date, models: Sequence[str], half_life_days: float) -> ir.Table:
+    """What one model credits to one channel or campaign of the conversions with one shortest window."""
+    booked = entries(
+        known.purchases, known.journeys, known.journey_touches, models=models, half_life_days=half_life_days
+    )
+    is_credit = booked.kind == "credit"
+    rows = booked.select(
+        "model",
+        "channel",
+        "campaign_id",
+        last_window=_last_window(booked.purchased_at, as_of),
+        parts=ibis.ifelse(is_credit, (booked.share * _PARTS).round().cast("int64"), 0),
+        revenue_cents=ibis.ifelse(is_credit, booked.cents, 0),
+        refund_cents=ibis.ifelse(is_credit, 0, booked.cents),
+    )
+    # Over millions of journeys most of the work is this sum; both levels are made from its few rows.
+    summed = rows.group_by(["model", "channel", "campaign_id", "last_window"]).aggregate(
+        parts=rows.parts.cast("decimal(38, 0)").sum(),
+        revenue_cents=rows.revenue_cents.sum(),
+        refund_cents=rows.refund_cents.sum(),
+    )
+    return _by_level(summed)
+
+
+def _assists(known: Known, *, as_of: date) -> ir.Table:
+    """How many conversions with one shortest window have a channel or campaign in their path, but not last."""
+    touches = touches_in_order(known.journeys, known.journey_touches)
+    when = known.purchases.select("purchase_id", last_window=_last_window(known.purchases.purchased_at, as_of))
+    placed = touches.inner_join(when, "purchase_id").select(
+        "journey_id", "channel", "campaign_id", "position", "n", "last_window"
+    )
+    by_level = _by_level(placed)
+    is_last = by_level.position == by_level.n
+    met = by_level.group_by(["journey_id", "level", "id", "last_window"]).aggregate(closes=is_last.cast("int64").max())
+    assisting = met.filter(met.closes == 0)
+    return assisting.group_by(["level", "id", "last_window"]).aggregate(assisted_conversions=assisting.count())
+
+
+def _ids(known: Known, credit: ir.Table, *, as_of: date) -> ir.Table:
+    """One channel or campaign seen before as_of."""
+    until = moment(as_of)
+    started = known.campaigns.filter(known.campaigns.starts_at < until).select("channel", "campaign_id")
+    costs = known.campaign_costs
+    spent = costs.filter(costs.spent_on < ibis.literal(as_of)).select("channel", "campaign_id")
+    touched = known.touches.filter(known.touches.touched_at < until)
+    # A touch alone makes its channel seen; a campaign counts once it has started, spent or earned.
+    channels = ibis.union(
+        known.journey_touches.select("channel"), touched.select("channel"), started.select("channel"),
+        spent.select("channel"),
+    )  # fmt: skip
+    paid = touched.filter(touched.cost.notnull() & touched.campaign_id.notnull())
+    campaigns = ibis.union(
+        started.select("campaign_id"), spent.select("campaign_id"), paid.select("campaign_id")
+    )
+    always = known.campaigns.aggregate(_n=known.campaigns.count())
+    return ibis.union(
+        channels.filter(channels.channel.notnull()).select(level=ibis.literal(LEVELS[0]), id=channels.channel),
+        campaigns.select(level=ibis.literal(LEVELS[1]), id=campaigns.campaign_id),
+        credit.select("level", "id"),
+        always.select(level=ibis.literal(LEVELS[0]), id=ibis.literal(DIRECT)),
+        always.select(level=ibis.literal(LEVELS[1]), id=ibis.literal(NO_CAMPAIGN)),
+        distinct=True,
+    )
+
+
+def _spent(known: Known, *, as_of: date) -> ir.Table:
+    """What was spent on one channel or campaign in one window, by ``campaign_costs`` and by the touches' own cost."""
+    costs = _costs_before(known, as_of)
+    touches = _paid_touches_before(known, as_of)
+    rows = ibis.union(
+        costs.select(
+            "channel",
+            "campaign_id",
+            last_window=_last_window(costs.spent_on.cast("timestamp(6)"), as_of),
+            campaign_cents=to_cents(costs.cost),
+            touch_cents=ibis.literal(0, "int64"),
+        ),
+        touches.select(
+            "channel",
+            "campaign_id",
+            last_window=_last_window(touches.touched_at, as_of),
+            campaign_cents=ibis.literal(0, "int64"),
+            touch_cents=to_cents(touches.cost),
+        ),
+    )
+    summed = rows.group_by(["channel", "campaign_id", "last_window"]).aggregate(
+        campaign_cents=rows.campaign_cents.sum(), touch_cents=rows.touch_cents.sum()
+    )
+    return _over_windows(_by_level(summed), as_of=as_of)
+
+
+def _spending_known(known: Known, *, as_of: date) -> ir.Table:
+    """One row: whether ``campaign_costs`` has a row before as_of, and whether a touch has a cost."""
+    costs = _costs_before(known, as_of)
+    touches = _paid_touches_before(known, as_of)
+    return costs.aggregate(has_campaign_costs=costs.count() > 0).cross_join(
+        touches.aggregate(has_touch_costs=touches.count() > 0)
+    )
+
+
+def _costs_before(known: Known, as_of: date) -> ir.Table:
+    """What one campaign spent on one channel and day before as_of."""
+    return known.campaign_costs.filter(known.campaign_costs.spent_on < ibis.literal(as_of))
+
+
+def _paid_touches_before(known: Known, as_of: date) -> ir.Table:
+    """One touch before as_of whose cost is known."""
+    return known.touches.filter((known.touches.touched_at < moment(as_of)) & known.touches.cost.notnull())

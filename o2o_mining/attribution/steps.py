@@ -1,0 +1,139 @@
+"""The steps of the room: read contract tables, credit, write contract tables, say what came out."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import ibis
+
+from o2o_mining.attribution.campaigns import Known, campaign_attribution, window_starts
+from o2o_mining.attribution.charts import campaign_returns, models_side_by_side
+from o2o_mining.attribution.ledger import ledger
+from o2o_mining.core.settings import Settings
+from o2o_mining.engine.base import Engine, StepReport
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN_MODEL = "linear"
+_SHOWN_ROWS = 30
+
+
+def build_attribution_ledger(engine: Engine, *, settings: Settings) -> StepReport:
+    """Write ``attribution_ledger`` from the whole event tables.
+
+    Parameters
+    ----------
+    engine
+        Holds ``purchases``, ``journeys`` and ``journey_touches``.
+    settings
+        ``lookback_days``, which the journeys were cut with.
+    """
+    booked = ledger(engine.read("purchases"), engine.read("journeys"), engine.read("journey_touches"))
+    rows = engine.write("attribution_ledger", booked)
+    entries = engine.read("attribution_ledger")
+    totals: pd.DataFrame = engine.execute(
+        entries.group_by(["model", "kind"])
+        .aggregate(
+            entries=entries.count(),
+            purchases=entries.purchase_id.nunique(),
+            amount=entries.amount.sum(),
+        )
+        .order_by(["model", "kind"])
+    )
+    notes = [] if rows else ["no purchase is known: the ledger is empty"]
+    if not _rows(engine, "touches"):
+        notes.append("feed touches is missing: what carries no campaign or known code is credited to direct")
+    return StepReport(
+        table="attribution_ledger",
+        rows=rows,
+        notes=tuple(notes),
+        figures={
+            "purchases": int(totals["purchases"].max()) if rows else 0,
+            "refunds": int((totals["kind"] == "refund").any() and totals["purchases"][totals["kind"] == "refund"].max()),
+            "lookback_days": settings.lookback_days,
+        },
+        samples={"Booked by model; every model adds up to the same": totals},
+    )
+
+
+def build_campaign_attribution(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
+    """Write ``campaign_attribution`` as of a day.
+
+    Parameters
+    ----------
+    engine
+        Holds ``purchases``, ``journeys`` and ``journey_touches`` as known before as_of, and the accepted feeds.
+    as_of
+        Uses what was known before this UTC day.
+    settings
+        ``lookback_days``, which the journeys were cut with.
+    """
+    known = Known(
+        purchases=engine.known("purchases", as_of),
+        journeys=engine.known("journeys", as_of),
+        journey_touches=engine.known("journey_touches", as_of),
+        **{feed: engine.read(feed).drop("_file") for feed in ("campaigns", "campaign_costs", "touches")},
+    )
+    mined = campaign_attribution(known, as_of=as_of, lookback_days=settings.lookback_days)
+    rows = engine.write("campaign_attribution", mined, as_of=as_of)
+    channels, campaigns = (_shown(engine, level, as_of=as_of) for level in ("channel", "campaign"))
+    one_model = campaigns[campaigns["model"] == SHOWN_MODEL]
+    credited = channels[channels["model"] == SHOWN_MODEL]
+    return StepReport(
+        table="campaign_attribution",
+        rows=rows,
+        notes=_notes(engine, has_cost=bool(credited["cost"].notna().any())),
+        figures={
+            "channels": len(credited),
+            "campaigns": len(one_model) - 1,
+            "conversions": round(float(credited["conversions"].sum()), 6),
+            "net_revenue": float(credited["net_revenue"].sum()),
+        },
+        samples={
+            f"Channels, all history, {SHOWN_MODEL}": _sample(credited),
+            f"Campaigns, all history, {SHOWN_MODEL}": _sample(one_model),
+        },
+        charts={
+            "models_side_by_side": lambda: models_side_by_side(channels),
+            "campaign_returns": lambda: campaign_returns(one_model, model=SHOWN_MODEL),
+        },
+    )
+
+
+def _shown(engine: Engine, level: str, *, as_of: date) -> pd.DataFrame:
+    """Return the rows of one level over all history, with money as float, to be looked at only."""
+    table = engine.read("campaign_attribution")
+    rows = table.filter(
+        (table.as_of == ibis.literal(as_of))
+        & (table.window_start == ibis.literal(window_starts(as_of)[0]))
+        & (table.level == level)
+    )
+    money = {name: rows[name].cast("float64") for name in ("revenue", "refunds", "net_revenue", "cost")}
+    frame: pd.DataFrame = engine.execute(
+        rows.mutate(**money).drop("as_of", "window_start", "window_end", "level", "lookback_days")
+    )
+    return frame.sort_values(["net_revenue", "id", "model"], ascending=[False, True, True], ignore_index=True)
+
+
+def _sample(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the first rows without the column that is the same in all."""
+    return rows.drop(columns="model").head(_SHOWN_ROWS).round(4)
+
+
+def _notes(engine: Engine, *, has_cost: bool) -> tuple[str, ...]:
+    """Return what the missing feeds mean for the figures."""
+    notes = []
+    if not _rows(engine, "campaigns"):
+        notes.append("feed campaigns is missing: only campaigns that earned or spent something are listed")
+    if not _rows(engine, "touches"):
+        notes.append("feed touches is missing: what carries no campaign or known code is credited to direct")
+    if not _rows(engine, "campaign_costs"):
+        instead = "costs are those of touches" if has_cost else "cost, ROAS and CPA are not known"
+        notes.append(f"feed campaign_costs is missing: {instead}")
+    return tuple(notes)
+
+
+def _rows(engine: Engine, feed: str) -> int:
+    return int(engine.execute(engine.read(feed).count()))

@@ -1,0 +1,5 @@
+"""stub"""
+import click
+@click.group()
+def export() -> None:
+    """Export."""

@@ -1,0 +1,89 @@
+"""What columns, tables and codes are called in each language; the words are in ``headings.yaml``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from o2o_mining.core.errors import UsageError
+
+LANGUAGES = ("en", "zh-Hant", "zh-Hans")
+
+
+def heading(table: str, column: str, language: str, *, currency: str) -> str:
+    """Return the heading of a column.
+
+    Parameters
+    ----------
+    table
+        Name of the table; its own word for the column comes before the usual one.
+    column
+        Name of the column.
+    language
+        ``en``, ``zh-Hant`` or ``zh-Hans``.
+    currency
+        Code of the currency that headings of money name.
+
+    Raises
+    ------
+    UsageError
+        If there is no such language.
+    KeyError
+        If the column has no heading.
+
+    Examples
+    --------
+    >>> heading("campaign_attribution", "net_revenue", "zh-Hant", currency="TWD")
+    '淨營收（TWD）'
+    """
+    words = _said()["columns"]
+    found = words.get(f"{table}.{column}") or words[column]
+    return str(found[known_language(language)]).format(currency=currency)
+
+
+def title(table: str, language: str) -> str:
+    """Return what a table is called.
+
+    Examples
+    --------
+    >>> title("campaign_attribution", "en")
+    'Campaign attribution'
+    """
+    return str(_said()["tables"][table][known_language(language)])
+
+
+def code_names(column: str, language: str) -> dict[str, str]:
+    """Return what the codes of a column are called; nothing for a column without codes.
+
+    Examples
+    --------
+    >>> code_names("level", "en")
+    {'channel': 'Channel', 'campaign': 'Campaign'}
+    """
+    codes = _said()["codes"].get(column, {})
+    return {code: str(names[known_language(language)]) for code, names in codes.items()}
+
+
+def known_language(language: str) -> str:
+    """Return the language, if there is one of that name.
+
+    Examples
+    --------
+    >>> known_language("fr")
+    Traceback (most recent call last):
+        ...
+    o2o_mining.core.errors.UsageError: there is no language 'fr'. Next: use one of en, zh-Hant, zh-Hans
+    """
+    if language not in LANGUAGES:
+        raise UsageError(f"there is no language '{language}'", next_step=f"use one of {', '.join(LANGUAGES)}")
+    return language
+
+
+@cache
+def _said() -> dict[str, Any]:
+    text = files("o2o_mining.exports").joinpath("headings.yaml").read_text(encoding="utf-8")
+    said: dict[str, Any] = yaml.safe_load(text)
+    return said

@@ -1,0 +1,167 @@
+"""The members of a segment as a list for marketers: who may be written to, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from o2o_mining.core.errors import O2OError, UsageError
+from o2o_mining.exports.consent import ASSUMED, MARKETING, REFUSED, SILENT, STATED, with_consent
+from o2o_mining.exports.headings import LANGUAGES
+from o2o_mining.exports.release import Content, ExportReport, Order, named, release, slice_day
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from o2o_mining.core.settings import Settings
+    from o2o_mining.engine.home import Home
+
+_LISTED = (
+    "customer_id", "segment_code", "recency_days", "frequency", "monetary", "r_score", "f_score", "m_score",
+    "consent", "as_of",
+)  # fmt: skip
+
+
+def export_segment(
+    home: Home,
+    segment: str,
+    *,
+    segment_name: Callable[[str, str], str],
+    settings: Settings,
+    as_of: date | str | None = None,
+    format: str = "csv",  # noqa: A002 - what the user calls it
+    language: str | None = None,
+    out: Path | str | None = None,
+    requested_by: str | None = None,
+) -> ExportReport:
+    """Write the members of a named RFM segment who consent to marketing, with a manifest beside the file.
+
+    Parameters
+    ----------
+    home
+        The published snapshot.
+    segment
+        Code of the segment, or its name in any of the languages.
+    segment_name
+        From a code and a language to what the segment is called.
+    settings
+        Of the home. ``assumed_consent`` lets those who never said a word in; the file then says so.
+    as_of
+        Day of the slice; the latest by default.
+    format
+        ``csv``, ``xlsx`` or ``parquet``.
+    language
+        ``en``, ``zh-Hant`` or ``zh-Hans``; that of the settings by default.
+    out
+        A file with the format's ending, or a folder; the home's ``exports`` by default.
+    requested_by
+        Who asks for the list; the user of the operating system by default.
+
+    Returns
+    -------
+    ExportReport
+        Where the file is, its rows, and who was left out and why.
+
+    Raises
+    ------
+    UsageError
+        If there is no such segment, slice, format or language.
+    O2OError
+        If nobody in the segment may be written to.
+
+    Examples
+    --------
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.home import open_home
+    >>> export_segment(
+    ...     open_home("no-such-home"), "champions", segment_name=lambda code, language: code, settings=Settings()
+    ... )
+    Traceback (most recent call last):
+        ...
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run
+    """
+    order = Order(format, language, out, requested_by, settings)
+    day = slice_day(home, "segments", as_of)
+    everybody = home.table("segments")
+    everybody = everybody.filter(everybody.as_of == ibis.literal(day))
+    code = _code(everybody, segment, segment_name, day)
+    members = _members(home, everybody.filter(everybody.segment_code == code), settings)
+    may = members.filter(pc.is_in(members["consent"], pa.array([STATED, ASSUMED])))
+    bases = _counts(members)
+    left_out = {reason: bases[reason] for reason in (REFUSED, SILENT) if reason in bases}
+    if not may.num_rows:
+        raise O2OError(
+            f"nobody of the {members.num_rows} in segment {code} as of {day} may be written to: "
+            f"{left_out.get(REFUSED, 0)} refused, {left_out.get(SILENT, 0)} never said a word on marketing",
+            next_step="set assumed_consent = true in settings.toml if those who never said a word agreed elsewhere",
+        )
+    rows, fields = named(may, "segments", order, types={"consent": "text"}, segment_name=segment_name)
+    content = Content(
+        stem=f"segment-{code}-{day}",
+        title=segment_name(code, order.spoken),
+        rows=rows,
+        fields=fields,
+        said={
+            "table": "segments",
+            "segment": code,
+            "as_of": str(day),
+            "purpose": MARKETING,
+            "consent": {
+                "basis": "the last word in the snapshot",
+                "assumed_consent": settings.assumed_consent,
+                "rows_stated": bases.get(STATED, 0),
+                "rows_assumed": bases.get(ASSUMED, 0),
+            },
+        },
+        left_out=left_out,
+        notes=_notes(bases, members.num_rows),
+    )
+    return release(content, order, home)
+
+
+def _members(home: Home, members: ir.Table, settings: Settings) -> Any:
+    """Return the members with the basis of consent, sorted by key."""
+    known = with_consent(
+        members,
+        home.table("customers"),
+        home.table("consents"),
+        purpose=MARKETING,
+        assumed=settings.assumed_consent,
+    )
+    return known.select(*_LISTED).order_by("customer_id").to_pyarrow()
+
+
+def _code(everybody: ir.Table, segment: str, segment_name: Callable[[str, str], str], day: date) -> str:
+    codes = [str(code) for code in everybody.segment_code.as_table().distinct().to_pyarrow()[0].to_pylist() if code]
+    for code in sorted(codes):
+        names = {code, *(segment_name(code, language) for language in LANGUAGES)}
+        if segment.casefold() in {name.casefold() for name in names}:
+            return code
+    known = ", ".join(sorted(codes))
+    raise UsageError(
+        f"no customer is in a segment '{segment}' as of {day}",
+        next_step=f"use one of {known}" if codes else "look at `o2o status`: nobody has a segment as of that day",
+    )
+
+
+def _counts(members: Any) -> dict[str, int]:
+    counted = members["consent"].value_counts().to_pylist()
+    return {str(entry["values"]): int(entry["counts"]) for entry in counted}
+
+
+def _notes(bases: dict[str, int], members: int) -> tuple[str, ...]:
+    notes = []
+    if bases.get(ASSUMED):
+        notes.append(
+            f"consent of {bases[ASSUMED]} customers is assumed (setting assumed_consent): they never said a word"
+        )
+    for reason, said in ((REFUSED, "refused marketing"), (SILENT, "never said a word on marketing")):
+        if bases.get(reason):
+            notes.append(f"{bases[reason]} of {members} customers left out: they {said}")
+    return tuple(notes)

@@ -1,0 +1,208 @@
+"""Published tables without customers as files; groups of people only from a size on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import pyarrow as pa
+
+from o2o_mining.contracts.catalogue import contract, tables
+from o2o_mining.contracts.schema import Kind, Table
+from o2o_mining.core.errors import O2OError, UsageError
+from o2o_mining.exports.headings import title
+from o2o_mining.exports.release import Content, ExportReport, Order, named, release, slice_day
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from o2o_mining.core.settings import Settings
+    from o2o_mining.engine.home import Home
+
+# The smallest group that a file may describe.
+K_MIN = 10
+
+TOO_SMALL = "group_smaller_than_k_min"
+COMPLEMENT = "group_that_would_give_a_smaller_one_away"
+
+# Columns that lead to one person. A basket_id is the order or the visit of one customer.
+_OF_ONE_PERSON = {"customer_id", "referrer_id", "basket_id"}
+# Tables whose groups add up to a whole, and the columns that say which whole.
+_WHOLES = {"segment_profiles": ("as_of", "scheme")}
+
+
+def exportable_tables() -> list[str]:
+    """Return the tables that may leave whole: no column says anything about one person.
+
+    Returns
+    -------
+    list of str
+        Names, sorted.
+
+    Examples
+    --------
+    >>> "campaign_attribution" in exportable_tables(), "purchases" in exportable_tables()
+    (True, False)
+    """
+    return sorted(t.name for t in tables(Kind.FEED, Kind.EVENTS, Kind.MINED) if not _personal(t))
+
+
+def _personal(table: Table) -> list[str]:
+    return [c.name for c in table.columns if c.personal or c.name in _OF_ONE_PERSON]
+
+
+def export_table(
+    home: Home,
+    table: str,
+    *,
+    settings: Settings,
+    as_of: date | str | None = None,
+    where: Mapping[str, str] | None = None,
+    format: str = "csv",  # noqa: A002 - what the user calls it
+    language: str | None = None,
+    out: Path | str | None = None,
+    requested_by: str | None = None,
+    segment_name: Callable[[str, str], str] | None = None,
+    k_min: int = K_MIN,
+) -> ExportReport:
+    """Write a table without customers, above all ``campaign_attribution``, with a manifest beside the file.
+
+    Rows that describe fewer than ``k_min`` people are left out. Where the groups add up to a whole, the smallest others
+    are left out as well until those left out are at least ``k_min`` together: the rest must not give them away.
+
+    Parameters
+    ----------
+    home
+        The published snapshot.
+    table
+        One of ``exportable_tables()``.
+    settings
+        Of the home: currency, usual language.
+    as_of
+        Day of the slice of a mined table; the latest by default.
+    where
+        Key columns and the values to keep, as text: ``{"model": "linear", "window_start": "1970-01-01"}``.
+    format, language, out, requested_by
+        As for ``export_segment``.
+    segment_name
+        From a ``segment_code`` and a language to a name; None leaves the codes alone.
+    k_min
+        Smallest group that the file may describe.
+
+    Returns
+    -------
+    ExportReport
+        Where the file is, its rows, and what was left out and why.
+
+    Raises
+    ------
+    UsageError
+        If there is no such table, slice, column, value, format or language, or the table holds people.
+    O2OError
+        If every group asked for is too small.
+
+    Examples
+    --------
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.home import open_home
+    >>> export_table(open_home("no-such-home"), "campaign_attribution", settings=Settings())
+    Traceback (most recent call last):
+        ...
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run
+    """
+    order = Order(format, language, out, requested_by, settings)
+    _refuse_people(home, table)
+    day = _day(home, table, as_of)
+    rows = home.table(table)
+    if day is not None:
+        rows = rows.filter(rows.as_of == ibis.literal(day))
+    kept = _marked(rows, table, k_min).order_by(list(contract(table).key)).to_pyarrow()
+    kept = _filtered(kept, table, where or {})
+    reasons = kept["_left_out"].to_pylist()
+    left_out = {reason: reasons.count(reason) for reason in (TOO_SMALL, COMPLEMENT) if reason in reasons}
+    if left_out and None not in reasons:
+        raise O2OError(
+            f"{table}: no group of the {len(reasons)} asked for may be described, the least size is {k_min} people",
+            next_step="ask for larger groups",
+        )
+    shown = kept.filter(pa.array([reason is None for reason in reasons], pa.bool_())).drop_columns(["_left_out"])
+    filled, fields = named(shown, table, order, types={}, segment_name=segment_name)
+    content = Content(
+        stem="-".join([table, *([str(day)] if day else []), *(f"{k}={v}" for k, v in sorted((where or {}).items()))]),
+        title=title(table, order.spoken),
+        rows=filled,
+        fields=fields,
+        said={
+            "table": table,
+            "as_of": str(day) if day else None,
+            "where": dict(sorted((where or {}).items())),
+            "purpose": None,
+            "consent": {"basis": "none needed: no row is about one customer"},
+            **({"k_min": k_min} if "customers" in contract(table).column_names else {}),
+        },
+        left_out=left_out,
+        notes=tuple(f"{rows} groups left out: {_SAID[reason].format(k_min)}" for reason, rows in left_out.items()),
+    )
+    return release(content, order, home)
+
+
+_SAID = {TOO_SMALL: "smaller than {} people", COMPLEMENT: "with the rest they would give away groups under {} people"}
+
+
+def _refuse_people(home: Home, table: str) -> None:
+    known = [name for name in exportable_tables() if name in home.tables()]
+    if table not in home.tables():
+        raise UsageError(f"no table '{table}' is published", next_step=f"use one of {', '.join(known)}")
+    if columns := _personal(contract(table)):
+        raise UsageError(
+            f"table {table} is about single persons ({', '.join(columns)}) and never leaves whole",
+            next_step=f"export a segment, or one of {', '.join(known)}",
+        )
+
+
+def _day(home: Home, table: str, as_of: date | str | None) -> date | None:
+    if contract(table).kind is Kind.MINED:
+        return slice_day(home, table, as_of)
+    if as_of is not None:
+        raise UsageError(f"table {table} is not mined as of a day", next_step="leave as_of out")
+    return None
+
+
+def _marked(rows: ir.Table, table: str, k_min: int) -> ir.Table:
+    """One row with ``_left_out``: null, or why the group that it describes must not be shown."""
+    nothing = ibis.null("string")
+    if "customers" not in rows.columns:
+        return rows.mutate(_left_out=nothing)
+    small = rows.customers < k_min
+    reason = ibis.cases((small, ibis.literal(TOO_SMALL)), else_=nothing)
+    if table in _WHOLES:
+        whole = [rows[name] for name in _WHOLES[table]]
+        others = [rows[name] for name in contract(table).key if name not in _WHOLES[table]]
+        any_small = small.any().over(group_by=whole)
+        smaller = rows.customers.sum().over(
+            group_by=whole, order_by=[rows.customers, *others], rows=(None, -1)
+        ).fill_null(0)  # fmt: skip
+        gives_away = any_small & (smaller < k_min)
+        reason = ibis.cases(
+            (small, ibis.literal(TOO_SMALL)), (gives_away, ibis.literal(COMPLEMENT)), else_=nothing
+        )  # fmt: skip
+    return rows.mutate(_left_out=reason)
+
+
+def _filtered(rows: Any, table: str, where: Mapping[str, str]) -> Any:
+    """Keep the rows whose key columns have the given values."""
+    keys = [name for name in contract(table).key if name != "as_of"]
+    for name, value in where.items():
+        if name not in keys:
+            raise UsageError(f"table {table} has no key column '{name}'", next_step=f"use one of {', '.join(keys)}")
+        given = [str(held) for held in rows[name].to_pylist()]
+        kept = [held == value for held in given]
+        if not any(kept):
+            held = sorted(set(given))
+            said = ", ".join(held[:20]) + (", …" if len(held) > 20 else "")
+            raise UsageError(f"table {table} has no row with {name} = {value}", next_step=f"use one of {said}")
+        rows = rows.filter(pa.array(kept, pa.bool_()))
+    return rows

@@ -1,0 +1,275 @@
+"""The steps that write what this room owns."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import ibis
+
+from o2o_mining.contracts.catalogue import contract
+from o2o_mining.engine.base import StepReport
+from o2o_mining.marts.coupon_lifecycle import coupon_states
+from o2o_mining.marts.features import customer_features, customers_seen
+from o2o_mining.marts.guard import leak_guard
+from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
+from o2o_mining.marts.knowledge import OWN_TIME, known_rows
+from o2o_mining.marts.purchases import purchases_from_logs
+from o2o_mining.marts.touches import all_touches
+from o2o_mining.marts.tracing import share_traced, traced_purchases
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from o2o_mining.core.settings import Settings
+    from o2o_mining.engine.base import Engine
+
+_PURCHASES = ("online_orders", "offline_redemptions", "coupon_redemptions", "coupons")
+_CONTACTS = ("touches", "sends", "coupon_receipts", "campaigns")
+_COUPONS = ("coupon_receipts", "coupons", "coupon_redemptions", "offline_redemptions", "online_orders")
+_TRACED = ("online_orders", "touches", "sends", "coupon_receipts")
+_LAST = {"online_orders": "ordered_at", "offline_redemptions": "redeemed_at", "coupon_redemptions": "redeemed_at"}
+
+
+def default_as_of(engine: Engine) -> date | None:
+    """Return the day after the last order or redemption; None if there is none.
+
+    Parameters
+    ----------
+    engine
+        The store with the feeds.
+
+    Examples
+    --------
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.duckdb import DuckDBEngine
+    >>> default_as_of(DuckDBEngine(":memory:", Settings())) is None
+    True
+    """
+    moments = ibis.union(*(_feed(engine, feed).select(at=column) for feed, column in _LAST.items()))
+    last: pd.Timestamp | None = engine.execute(moments.aggregate(last=moments["at"].max())).loc[0, "last"]
+    if last is None or last != last:  # NaT equals nothing, not even itself
+        return None
+    return last.date() + timedelta(days=1)
+
+
+def build_purchases(engine: Engine) -> StepReport:
+    """Write ``purchases``.
+
+    Examples
+    --------
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.duckdb import DuckDBEngine
+    >>> build_purchases(DuckDBEngine(":memory:", Settings())).rows
+    0
+    """
+    made = purchases_from_logs(*(_feed(engine, feed) for feed in _PURCHASES))
+    return StepReport("purchases", engine.write("purchases", made), notes=_missing(engine, _PURCHASES))
+
+
+def build_journey_touches(engine: Engine, *, now: date, settings: Settings) -> StepReport:
+    """Write ``journey_touches`` from ``purchases`` and the feeds.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    now
+        The default as_of of the input.
+    settings
+        For the lookback and whether touches are used again.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.duckdb import DuckDBEngine
+    >>> engine = DuckDBEngine(":memory:", Settings())
+    >>> build_journey_touches(engine, now=date(2024, 1, 1), settings=Settings()).notes[0]
+    'The feed touches is missing or empty.'
+    """
+    made = journey_touches(
+        engine.read("purchases"),
+        *(_feed(engine, feed) for feed in _CONTACTS),
+        now=now,
+        lookback_days=settings.lookback_days,
+        reuse_touches=settings.reuse_touches,
+    )
+    return StepReport(
+        "journey_touches", engine.write("journey_touches", made), notes=_missing(engine, ("touches", "sends"))
+    )
+
+
+def build_journeys(engine: Engine) -> StepReport:
+    """Write ``journeys`` from ``purchases`` and ``journey_touches``.
+
+    Examples
+    --------
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.duckdb import DuckDBEngine
+    >>> build_journeys(DuckDBEngine(":memory:", Settings())).rows
+    0
+    """
+    made = journeys_from_touches(engine.read("purchases"), engine.read("journey_touches"))
+    return StepReport("journeys", engine.write("journeys", made))
+
+
+def build_coupon_lifecycle(engine: Engine, *, now: date) -> StepReport:
+    """Write ``coupon_lifecycle``.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    now
+        The default as_of of the input.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.duckdb import DuckDBEngine
+    >>> build_coupon_lifecycle(DuckDBEngine(":memory:", Settings()), now=date(2024, 1, 1)).rows
+    0
+    """
+    made = coupon_states(*(_feed(engine, feed) for feed in _COUPONS), now=now)
+    notes = _missing(engine, ("coupon_receipts", "coupons"))
+    return StepReport("coupon_lifecycle", engine.write("coupon_lifecycle", made), notes=notes)
+
+
+def traced_share(engine: Engine, *, settings: Settings) -> float | None:
+    """Return the share of the net amount consumed in stores that is traced; None if there is none.
+
+    Parameters
+    ----------
+    engine
+        The store, with ``purchases`` and ``coupon_lifecycle`` written.
+    settings
+        For the lookback.
+
+    Examples
+    --------
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.duckdb import DuckDBEngine
+    >>> traced_share(DuckDBEngine(":memory:", Settings()), settings=Settings()) is None
+    True
+    """
+    traced = traced_purchases(
+        engine.read("purchases"),
+        engine.read("coupon_lifecycle"),
+        *(_feed(engine, feed) for feed in _TRACED),
+        lookback_days=settings.lookback_days,
+    )
+    value = engine.execute(share_traced(traced)).loc[0, "traced_share"]
+    return None if value is None or value != value else float(value)
+
+
+def build_known(engine: Engine, *, as_of: date, settings: Settings) -> list[StepReport]:
+    """Write the four event tables as they were known before a day, for the rooms that mine as of it.
+
+    Parameters
+    ----------
+    engine
+        The store.
+    as_of
+        The day, which is also the present of journeys and coupons.
+    settings
+        For the lookback and whether touches are used again.
+
+    Returns
+    -------
+    list[StepReport]
+        One report each for ``known_purchases``, ``known_journey_touches``, ``known_journeys`` and
+        ``known_coupon_lifecycle``.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.duckdb import DuckDBEngine
+    >>> reports = build_known(DuckDBEngine(":memory:", Settings()), as_of=date(2024, 1, 1), settings=Settings())
+    >>> [report.table for report in reports]
+    ['known_purchases', 'known_journey_touches', 'known_journeys', 'known_coupon_lifecycle']
+    """
+    feeds = {feed: _known_feed(engine, feed, as_of) for feed in {*_PURCHASES, *_CONTACTS, *_COUPONS}}
+    written = {}
+
+    def write(table: str, made: ir.Table) -> None:
+        written[f"known_{table}"] = engine.write(f"known_{table}", made, as_of=as_of)
+
+    write("purchases", purchases_from_logs(*(feeds[feed] for feed in _PURCHASES)))
+    purchases = engine.known("purchases", as_of)
+    touches = journey_touches(
+        purchases,
+        *(feeds[feed] for feed in _CONTACTS),
+        now=as_of,
+        lookback_days=settings.lookback_days,
+        reuse_touches=settings.reuse_touches,
+    )
+    write("journey_touches", touches)
+    write("journeys", journeys_from_touches(purchases, engine.known("journey_touches", as_of)))
+    write("coupon_lifecycle", coupon_states(*(feeds[feed] for feed in _COUPONS), now=as_of))
+    return [StepReport(table, rows) for table, rows in written.items()]
+
+
+def build_customer_features(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
+    """Write a slice of ``customer_features`` from what was known before a day.
+
+    Customers are those of the feed, else all that any feed names, and everybody with a purchase.
+
+    Parameters
+    ----------
+    engine
+        The store, with the working tables of that day written by `build_known`.
+    as_of
+        The day.
+    settings
+        For the time zone.
+
+    Raises
+    ------
+    ContractError
+        If a table that features are computed from knows more than the day could.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.duckdb import DuckDBEngine
+    >>> engine, day = DuckDBEngine(":memory:", Settings()), date(2024, 1, 1)
+    >>> _ = build_known(engine, as_of=day, settings=Settings())
+    >>> build_customer_features(engine, as_of=day, settings=Settings()).rows
+    0
+    """
+    tables = {
+        "purchases": engine.known("purchases", as_of),
+        "touches": all_touches(*(_known_feed(engine, feed, as_of) for feed in ("touches", "sends"))),
+        "coupon_lifecycle": engine.known("coupon_lifecycle", as_of),
+    }
+    leak_guard(tables, as_of=as_of, execute=engine.execute)
+    missing = _missing(engine, ("customers", "touches", "coupon_receipts"))
+    if _is_empty(engine, "customers"):
+        customers = customers_seen([_known_feed(engine, feed, as_of) for feed in OWN_TIME])
+    else:
+        customers = _known_feed(engine, "customers", as_of)
+    made = customer_features(**tables, customers=customers, as_of=as_of, timezone=settings.timezone)
+    return StepReport("customer_features", engine.write("customer_features", made, as_of=as_of), notes=missing)
+
+
+def _feed(engine: Engine, feed: str) -> ir.Table:
+    return engine.read(feed).select(*contract(feed).column_names)
+
+
+def _known_feed(engine: Engine, feed: str, as_of: date) -> ir.Table:
+    return known_rows(feed, _feed(engine, feed), as_of=as_of)
+
+
+def _is_empty(engine: Engine, feed: str) -> bool:
+    return int(engine.execute(engine.read(feed).limit(1).count())) == 0
+
+
+def _missing(engine: Engine, feeds: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"The feed {feed} is missing or empty." for feed in feeds if _is_empty(engine, feed))

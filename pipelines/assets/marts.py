@@ -1,0 +1,61 @@
+"""Purchases, journeys, coupons and features: as they are, and as they were known before a day."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import dagster as dg
+
+from o2o_mining.marts import steps
+from pipelines.assets import Days, table_assets
+from pipelines.house import House
+
+_LOGS = ["online_orders", "offline_redemptions", "coupon_redemptions", "coupons"]
+_CONTACTS = ["touches", "sends", "coupon_receipts", "campaigns"]
+_KNOWN = ["known_purchases", "known_journey_touches", "known_journeys", "known_coupon_lifecycle"]
+
+
+def _now(house: House) -> date:
+    """Return the present of the event tables; without any order or redemption nothing has ended yet."""
+    return house.now or date.min
+
+
+def assets(days: Days) -> list[dg.AssetsDefinition]:
+    """Return the assets of this room.
+
+    Parameters
+    ----------
+    days
+        The partitions of what is mined.
+    """
+    everything = [*_LOGS, *_CONTACTS]
+    return [
+        table_assets({"purchases": _LOGS}, lambda house, _: steps.build_purchases(house.engine), name="purchases"),
+        table_assets(
+            {"journey_touches": ["purchases", *_CONTACTS]},
+            lambda house, _: steps.build_journey_touches(house.engine, now=_now(house), settings=house.settings),
+            name="journey_touches",
+        ),
+        table_assets(
+            {"journeys": ["purchases", "journey_touches"]},
+            lambda house, _: steps.build_journeys(house.engine),
+            name="journeys",
+        ),
+        table_assets(
+            {"coupon_lifecycle": [*_LOGS, "coupon_receipts"]},
+            lambda house, _: steps.build_coupon_lifecycle(house.engine, now=_now(house)),
+            name="coupon_lifecycle",
+        ),
+        table_assets(
+            dict.fromkeys(_KNOWN, everything),
+            lambda house, day: steps.build_known(house.engine, as_of=day, settings=house.settings),
+            name="known",
+            days=days,
+        ),
+        table_assets(
+            {"customer_features": ["customers", "touches", "sends", "known_purchases", "known_coupon_lifecycle"]},
+            lambda house, day: steps.build_customer_features(house.engine, as_of=day, settings=house.settings),
+            name="customer_features",
+            days=days,
+        ),
+    ]

@@ -1,0 +1,66 @@
+"""The resource of all assets: a home, opened for writing for the time of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from o2o_mining.core.settings import Settings, read_settings
+from o2o_mining.engine.base import Engine, StepReport
+from o2o_mining.engine.home import home_path
+from o2o_mining.engine.warehouse import Origin, open_warehouse
+from o2o_mining.ingest import FolderSource, Source, source_of
+from o2o_mining.marts.steps import default_as_of
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class House:
+    """What the assets of a run work with.
+
+    Attributes
+    ----------
+    home, engine, settings, sources
+        The folder, its warehouse, its settings, and where logs come from.
+    say
+        Told what is going on.
+    reports
+        What the steps reported so far, by table.
+    """
+
+    home: Path
+    engine: Engine
+    settings: Settings
+    sources: tuple[Source, ...]
+    say: Say
+    reports: dict[str, StepReport] = field(default_factory=dict)
+
+    @property
+    def now(self) -> date | None:
+        """The default day: after the last order or redemption; none before the feeds are loaded."""
+        return default_as_of(self.engine)
+
+
+@contextmanager
+def open_house(kind: str, folder: Path | None, home: Path | str | None, say: Say) -> Iterator[House]:
+    """Open the home of a source: the source's own files first, then what lies in its landing folder.
+
+    Parameters
+    ----------
+    kind, folder
+        The source and what it reads.
+    home
+        Folder of the home; by default ``O2O_HOME`` or ``var/<source>``.
+    say
+        Told what is going on.
+    """
+    source = source_of(kind, folder)
+    path = home_path(home, source=kind)
+    with open_warehouse(path, Origin(source.kind, source.place, source.defaults)) as engine:
+        settings = read_settings(path, source.defaults)
+        landing = FolderSource(path / "landing", prefix="landing/")
+        yield House(path, engine, settings, (source, landing), say)

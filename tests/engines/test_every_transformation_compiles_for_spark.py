@@ -1,0 +1,141 @@
+"""The pure part of every room is written once and compiles for Spark too, without Spark or a JVM."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import pytest
+from ibis.backends.sql.compilers.pyspark import PySparkCompiler
+from ibis.config import Config, options
+
+import o2o_mining
+from o2o_mining import marts, segmentation
+from o2o_mining.attribution.campaigns import Known, campaign_attribution
+from o2o_mining.attribution.cents import share_out
+from o2o_mining.attribution.credits import credits, touches_in_order  # noqa: A004 - the word of the trade
+from o2o_mining.attribution.ledger import entries, ledger
+from o2o_mining.contracts.catalogue import contract
+from o2o_mining.segmentation.named import segment_profiles, segments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DAY = date(2024, 7, 1)
+
+# Rooms that read and write files through one engine instead of mining tables.
+NOT_MINING = {"core", "contracts", "engine", "ingest", "exports", "portal", "cli"}
+# Furniture that calls transformations or draws what they gave.
+NOT_PURE = {"steps", "charts"}
+
+
+def feed(*names: str) -> list[ibis.Table]:
+    return [ibis.table(contract(name).schema, name=name) for name in names]
+
+
+JOURNEYS = ("journeys", "journey_touches")
+CONTACTS = ("touches", "sends", "coupon_receipts")
+USES = ("coupon_redemptions", "offline_redemptions", "online_orders")
+
+# Each room adds its own: "<room>.<function>", and after a blank what is special about the call.
+TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
+    "marts.purchases_from_logs": lambda: marts.purchases_from_logs(
+        *feed("online_orders", "offline_redemptions", "coupon_redemptions", "coupons")
+    ),
+    "marts.all_touches": lambda: marts.all_touches(*feed("touches", "sends")),
+    "marts.carried_codes": lambda: marts.carried_codes(*feed(*CONTACTS)),
+    "marts.journey_touches": lambda: marts.journey_touches(
+        *feed("purchases", *CONTACTS, "campaigns"), now=DAY, lookback_days=30
+    ),
+    "marts.journey_touches with touches used again": lambda: marts.journey_touches(
+        *feed("purchases", *CONTACTS, "campaigns"), now=DAY, lookback_days=30, reuse_touches=True
+    ),
+    "marts.journeys_from_touches": lambda: marts.journeys_from_touches(*feed("purchases", "journey_touches")),
+    "marts.coupon_uses": lambda: marts.coupon_uses(*feed(*USES)),
+    "marts.coupon_states": lambda: marts.coupon_states(*feed("coupon_receipts", "coupons", *USES), now=DAY),
+    "marts.traced_purchases": lambda: marts.traced_purchases(
+        *feed("purchases", "coupon_lifecycle", "online_orders", *CONTACTS), lookback_days=30
+    ),
+    "marts.share_traced": lambda: marts.share_traced(
+        ibis.table({"net_amount": "decimal(18, 2)", "traced": "boolean"}, name="traced")
+    ),
+    "marts.known_rows of orders": lambda: marts.known_rows("online_orders", *feed("online_orders"), as_of=DAY),
+    "marts.known_rows of redemptions": lambda: marts.known_rows(
+        "offline_redemptions", *feed("offline_redemptions"), as_of=DAY
+    ),
+    "marts.customers_seen": lambda: marts.customers_seen(feed(*CONTACTS)),
+    "marts.customer_features": lambda: marts.customer_features(
+        *feed("purchases", "touches", "coupon_lifecycle", "customers"), as_of=DAY, timezone="America/New_York"
+    ),
+    "attribution.touches_in_order": lambda: touches_in_order(*feed(*JOURNEYS)),
+    "attribution.credits": lambda: credits(*feed(*JOURNEYS)),
+    "attribution.entries": lambda: entries(*feed("purchases", *JOURNEYS)),
+    "attribution.ledger": lambda: ledger(*feed("purchases", *JOURNEYS)),
+    "attribution.share_out": lambda: share_out(
+        ibis.table({"id": "string", "i": "int64", "cents": "int64", "w": "int64", "all": "int64"}, name="parts"),
+        cents="cents",
+        weight="w",
+        weights="all",
+        group=("id",),
+        later="i",
+    ),
+    "attribution.campaign_attribution": lambda: campaign_attribution(
+        Known(*feed("purchases", *JOURNEYS, "campaigns", "campaign_costs", "touches")), as_of=DAY, lookback_days=30
+    ),
+    "segmentation.rfm_scores": lambda: segmentation.rfm_scores(*feed("purchases"), as_of=DAY),
+    "segmentation.segments": lambda: segments(
+        *(
+            *feed("purchases", "customers"),
+            ibis.table({"customer_id": "string", "seen_at": "timestamp(6)"}, name="seen"),
+        ),
+        as_of=DAY,
+    ),
+    "segmentation.segment_profiles": lambda: segment_profiles(*feed("segments")),
+    "marts.leaks": lambda: marts.leaks(dict(zip(CONTACTS, feed(*CONTACTS), strict=True)), as_of=DAY),
+}
+
+
+@pytest.fixture(autouse=True)
+def _spark_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The compiler asks for an option that Ibis only declares when pyspark is imported.
+    class PySpark(Config):  # type: ignore[misc]  # Ibis has no types
+        treat_nan_as_null: bool = False
+
+    monkeypatch.setattr(options, "pyspark", PySpark(), raising=False)
+
+
+@pytest.mark.parametrize("name", TRANSFORMATIONS)
+def test_transformation_compiles_for_spark(name: str) -> None:
+    sql = PySparkCompiler().to_sqlglot(TRANSFORMATIONS[name]()).sql("spark")
+    assert sql.startswith(("SELECT", "WITH"))
+
+
+def test_every_transformation_of_every_room_is_among_them() -> None:
+    compiled = {name.split(" ")[0] for name in TRANSFORMATIONS}
+    assert sorted(_transformations() - compiled) == []
+
+
+def _transformations() -> set[str]:
+    """Find the public functions that return an Ibis table, room by room."""
+    return {
+        f"{room}.{name}"
+        for room in _names(o2o_mining)
+        if room not in NOT_MINING
+        for part in _names(importlib.import_module(f"o2o_mining.{room}"))
+        if part not in NOT_PURE
+        for name, function in vars(importlib.import_module(f"o2o_mining.{room}.{part}")).items()
+        if inspect.isfunction(function) and not name.startswith("_")
+        if function.__module__ == f"o2o_mining.{room}.{part}" and _returns_table(function)
+    }
+
+
+def _names(package: Any) -> Iterator[str]:
+    return (module.name for module in pkgutil.iter_modules(package.__path__))
+
+
+def _returns_table(function: Callable[..., Any]) -> bool:
+    return str(function.__annotations__.get("return")) in {"ir.Table", "ibis.Table"}
