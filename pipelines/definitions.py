@@ -61,7 +61,6 @@ def build_definitions(
     job = dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all(),
-        partitions_def=days,
         executor_def=dg.in_process_executor,
         description="From the logs to the published snapshot, as of one day.",
     )

@@ -67,7 +67,7 @@ def campaign_attribution(
     models: Sequence[str] = TOUCH_MODELS,
     half_life_days: float = HALF_LIFE_DAYS,
 ) -> ir.Table:
-    """What one touch-level model credits to one channel or campaign in one window, beside what was spent.
+    """One channel or campaign in one window: what one touch-level model credits to it, beside what was spent.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def campaign_attribution(
 
 
 def _reckoned(rows: ir.Table, *, as_of: date, lookback_days: int) -> ir.Table:
-    """The published columns of each row, divided last."""
+    """One row as published, divided last."""
     net_cents = rows.revenue_cents - rows.refund_cents
     conversions = rows.parts.cast("float64") / _PARTS
     cost = to_money(rows.cost_cents)
@@ -152,7 +152,7 @@ def _last_window(at: ir.TimestampValue, as_of: date) -> ir.IntegerValue:
 
 
 def _over_windows(rows: ir.Table, *, as_of: date) -> ir.Table:
-    """The rows, each for one shortest window, added up for every window that this one lies in."""
+    """One sum over a whole window, from rows that each belong to the shortest window they lie in."""
     numbers = ibis.array([ibis.literal(number, "int64") for number in range(len(window_starts(as_of)))])
     spread = rows.mutate(window=numbers.unnest())
     within = spread.filter(spread.window <= spread.last_window)
@@ -170,7 +170,7 @@ def _by_level(rows: ir.Table) -> ir.Table:
 
 
 def _credit(known: Known, *, as_of: date, models: Sequence[str], half_life_days: float) -> ir.Table:
-    """What one model credits to one channel or campaign of the conversions with one shortest window."""
+    """One channel or campaign: what one model credits to it, of the conversions with one shortest window."""
     booked = entries(
         known.purchases, known.journeys, known.journey_touches, models=models, half_life_days=half_life_days
     )
@@ -194,7 +194,7 @@ def _credit(known: Known, *, as_of: date, models: Sequence[str], half_life_days:
 
 
 def _assists(known: Known, *, as_of: date) -> ir.Table:
-    """How many conversions with one shortest window have a channel or campaign in their path, but not last."""
+    """One channel or campaign: the conversions with one shortest window that have it in their path, but not last."""
     touches = touches_in_order(known.journeys, known.journey_touches)
     when = known.purchases.select("purchase_id", last_window=_last_window(known.purchases.purchased_at, as_of))
     placed = touches.inner_join(when, "purchase_id").select(
@@ -220,9 +220,7 @@ def _ids(known: Known, credit: ir.Table, *, as_of: date) -> ir.Table:
         spent.select("channel"),
     )  # fmt: skip
     paid = touched.filter(touched.cost.notnull() & touched.campaign_id.notnull())
-    campaigns = ibis.union(
-        started.select("campaign_id"), spent.select("campaign_id"), paid.select("campaign_id")
-    )
+    campaigns = ibis.union(started.select("campaign_id"), spent.select("campaign_id"), paid.select("campaign_id"))
     always = known.campaigns.aggregate(_n=known.campaigns.count())
     return ibis.union(
         channels.filter(channels.channel.notnull()).select(level=ibis.literal(LEVELS[0]), id=channels.channel),
@@ -235,7 +233,7 @@ def _ids(known: Known, credit: ir.Table, *, as_of: date) -> ir.Table:
 
 
 def _spent(known: Known, *, as_of: date) -> ir.Table:
-    """What was spent on one channel or campaign in one window, by ``campaign_costs`` and by the touches' own cost."""
+    """One channel or campaign in one window: what it cost by ``campaign_costs`` and by the touches themselves."""
     costs = _costs_before(known, as_of)
     touches = _paid_touches_before(known, as_of)
     rows = ibis.union(
@@ -270,7 +268,7 @@ def _spending_known(known: Known, *, as_of: date) -> ir.Table:
 
 
 def _costs_before(known: Known, as_of: date) -> ir.Table:
-    """What one campaign spent on one channel and day before as_of."""
+    """One campaign's spending on one channel and day before as_of."""
     return known.campaign_costs.filter(known.campaign_costs.spent_on < ibis.literal(as_of))
 
 

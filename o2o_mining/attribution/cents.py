@@ -64,10 +64,8 @@ def floor_divide(whole: ir.IntegerValue, by: ir.IntegerValue) -> ir.IntegerValue
     return near + ((whole - near * by) / by).floor().cast("int64")
 
 
-def share_out(
-    rows: ir.Table, *, cents: str, weight: str, weights: str, group: tuple[str, ...], later: str
-) -> ir.Table:
-    """The same rows with column ``cents`` replaced: each row's part of the cents of its group.
+def share_out(rows: ir.Table, *, cents: str, weight: str, weights: str, group: tuple[str, ...], later: str) -> ir.Table:
+    """One of the given rows, with its part of the cents of its group in place of all of them.
 
     Parts are in proportion to the weights, by largest remainder; of equal remainders the later row has the cent.
 
@@ -90,12 +88,14 @@ def share_out(
     rest = rows[cents] - turns * rows[weights]
     exact = rest.cast("float64") * rows[weight].cast("float64") / rows[weights].cast("float64")
     split = rows.mutate(_turns=turns, _rest=rest, _exact=exact, _whole=exact.floor().cast("int64"))
-    by_group = ibis.window(group_by=list(group))
     remainder = ((split._exact - split._whole.cast("float64")) * _STEPS).round().cast("int64")
+    order = [ibis.desc(remainder), ibis.desc(split[later])]
+    # The sums do not need the order, but with it all three are made in one sort.
+    by_group = ibis.window(group_by=list(group), order_by=order, preceding=None, following=None)
     ranked = split.mutate(
         _left=split._rest - split._whole.sum().over(by_group).cast("int64"),
-        _rows=split.count().over(by_group),
-        _rank=ibis.row_number().over(group_by=list(group), order_by=[ibis.desc(remainder), ibis.desc(split[later])]),
+        _rows=split._whole.count().over(by_group),
+        _rank=ibis.row_number().over(group_by=list(group), order_by=order),
     )
     # Without noise fewer cents are left than there are rows; with it, on vast amounts, there may be more or less than
     # none: everybody takes the same, and the first in rank one more.

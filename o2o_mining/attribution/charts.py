@@ -52,9 +52,12 @@ def campaign_returns(campaigns: pd.DataFrame, *, model: str) -> go.Figure:
     labels = ["" if roas != roas else f"ROAS {roas:.2f}" for roas in rows["roas"].astype("float64")]
     figure = go.Figure(
         go.Bar(
-            x=rows["net_revenue"], y=rows["id"], orientation="h", text=labels,
+            x=rows["net_revenue"],
+            y=rows["id"],
+            orientation="h",
+            text=labels,
             hovertemplate="%{y}: %{x:,.2f} %{text}<extra></extra>",
-        )  # fmt: skip
+        )
     )
     figure.update_layout(
         title=f"Net revenue by campaign, {model}",

@@ -78,7 +78,7 @@ def credits(  # noqa: A001 - the word of the trade; nobody here leaves the inter
 
 
 def _aged(touches: ir.Table, *, half_life_days: float) -> ir.Table:
-    """The same touches with their weight by age, its sum, and the place of the last that is not direct."""
+    """One touch with its weight by age, the sum of these, and the place of the last that is not direct."""
     youngest = touches.touched_at.max().over(group_by=touches.journey_id)
     place = ibis.ifelse(touches.channel == DIRECT, ibis.null("int64"), touches.position)
     aged = touches.mutate(_behind=days_between(youngest, touches.touched_at), _place=place)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from o2o_mining.attribution.models import DIRECT, ENDS, HALF_LIFE_DAYS, check_half_life, check_model
@@ -91,24 +91,25 @@ def _touches(paths: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _weights(touches: pd.DataFrame, model: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _weights(touches: pd.DataFrame, model: str) -> npt.NDArray[np.float64]:
     """Return the weight of each touch by a model that looks at places only."""
     position, n = touches["position"].to_numpy(), touches["n"].to_numpy()
     if model == "linear":
         return np.ones(len(touches))
     if model == "last_non_direct":
-        place = touches["position"].where(touches["channel"] != DIRECT)
-        chosen = place.groupby(touches["row"]).transform("max").fillna(touches["n"])
-        return (chosen == touches["position"]).to_numpy(dtype=np.float64)
+        named = np.where(touches["channel"] != DIRECT, position, 0)
+        last_named = pd.Series(named).groupby(touches["row"]).transform("max").to_numpy()
+        chosen = np.where(last_named > 0, last_named, n)
+        return np.where(position == chosen, 1.0, 0.0)
     rule = ENDS[model]
     first, last, between = rule.ends
     is_first, is_last = position == 1, position == n
-    cases = [n == 1, (n == 2) & is_first, n == 2, is_first, is_last]
-    values = [1, rule.pair[0], rule.pair[1], first * (n - 2), last * (n - 2)]
-    return np.select(cases, values, default=between).astype(np.float64)
+    of_two = np.where(is_first, rule.pair[0], rule.pair[1])
+    of_more = np.where(is_first, first * (n - 2), np.where(is_last, last * (n - 2), between))
+    return np.where(n == 1, 1, np.where(n == 2, of_two, of_more)).astype(np.float64)
 
 
-def _decayed(touches: pd.DataFrame, gaps_days: pd.Series, half_life_days: float) -> np.ndarray[Any, np.dtype[Any]]:
+def _decayed(touches: pd.DataFrame, gaps_days: pd.Series, half_life_days: float) -> npt.NDArray[np.float64]:
     """Return the weight of each touch by its age, relative to the youngest of its path so that none vanishes."""
     listed = [list(gaps) if isinstance(gaps, (list, tuple, np.ndarray)) else [] for gaps in gaps_days]
     lengths = np.array([len(gaps) for gaps in listed])
@@ -123,13 +124,11 @@ def _decayed(touches: pd.DataFrame, gaps_days: pd.Series, half_life_days: float)
     if wrong.any():
         raise UsageError(f"{int(wrong.sum())} gaps_days are missing, infinite or below 0")
     younger = gaps.groupby(touches["row"]).transform("min")
-    decayed: np.ndarray[Any, np.dtype[Any]] = np.exp2((younger - gaps) / half_life_days).to_numpy()
+    decayed: npt.NDArray[np.float64] = np.exp2((younger - gaps) / half_life_days).to_numpy()
     return decayed
 
 
-def _totals(
-    touches: pd.DataFrame, shares: np.ndarray[Any, np.dtype[Any]], paths: pd.DataFrame
-) -> pd.DataFrame:
+def _totals(touches: pd.DataFrame, shares: npt.NDArray[np.float64], paths: pd.DataFrame) -> pd.DataFrame:
     """Add up the credit of each channel, exactly rounded, so that the order of the rows does not matter."""
     channel, names = pd.factorize(touches["channel"], sort=True)
     by_channel = np.argsort(channel, kind="stable")
@@ -139,4 +138,4 @@ def _totals(
         amounts = paths[name].astype("float64").fillna(0.0).to_numpy()
         credit = shares * amounts[touches["row"]]
         credited[name] = [math.fsum(part) for part in np.split(credit[by_channel], borders)][: len(names)]
-    return pd.DataFrame({"channel": np.asarray(names, dtype=object), **credited})
+    return pd.DataFrame({"channel": list(names), **credited})

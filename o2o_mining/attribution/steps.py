@@ -50,8 +50,8 @@ def build_attribution_ledger(engine: Engine, *, settings: Settings) -> StepRepor
         rows=rows,
         notes=tuple(notes),
         figures={
-            "purchases": int(totals["purchases"].max()) if rows else 0,
-            "refunds": int((totals["kind"] == "refund").any() and totals["purchases"][totals["kind"] == "refund"].max()),
+            "purchases": _most_purchases(totals, "credit"),
+            "refunds": _most_purchases(totals, "refund"),
             "lookback_days": settings.lookback_days,
         },
         samples={"Booked by model; every model adds up to the same": totals},
@@ -102,6 +102,11 @@ def build_campaign_attribution(engine: Engine, *, as_of: date, settings: Setting
     )
 
 
+def _most_purchases(totals: pd.DataFrame, kind: str) -> int:
+    """Return the purchases booked with a kind, which are the same in every model."""
+    return int(totals["purchases"][totals["kind"] == kind].max()) if kind in set(totals["kind"]) else 0
+
+
 def _shown(engine: Engine, level: str, *, as_of: date) -> pd.DataFrame:
     """Return the rows of one level over all history, with money as float, to be looked at only."""
     table = engine.read("campaign_attribution")
@@ -119,7 +124,7 @@ def _shown(engine: Engine, level: str, *, as_of: date) -> pd.DataFrame:
 
 def _sample(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the first rows without the column that is the same in all."""
-    return rows.drop(columns="model").head(_SHOWN_ROWS).round(4)
+    return rows.drop(columns="model").head(_SHOWN_ROWS).round(4).reset_index(drop=True)
 
 
 def _notes(engine: Engine, *, has_cost: bool) -> tuple[str, ...]:

@@ -26,8 +26,9 @@ def _feed(name: str, row: str, *columns: Column, checks: tuple[Check, ...] = ())
     return Table(name=name, room="ingest", kind=Kind.FEED, row=row, columns=columns, checks=checks)
 
 
-def _channel(**changes: bool) -> Column:
-    return Column("channel", "text", "Advertising or sales channel; any name without '>'.", forbidden=">", **changes)
+def _channel(*, key: bool = False, nullable: bool = False) -> Column:
+    said = "Advertising or sales channel; any name without '>'."
+    return Column("channel", "text", said, key=key, nullable=nullable, forbidden=">")
 
 
 def _tracking_code() -> Column:
@@ -51,7 +52,9 @@ WHO_WHERE_WHAT = (
         _opt("gender", "text", "Gender as given.", allowed=("f", "m", "x"), personal=True),
         _opt("city", "text", "City of the home."),
         _opt("home_lat", "double", "Latitude of the home in degrees.", low=-90, high=90, personal=True, withheld=True),
-        _opt("home_lon", "double", "Longitude of the home in degrees.", low=-180, high=180, personal=True, withheld=True),
+        _opt(
+            "home_lon", "double", "Longitude of the home in degrees.", low=-180, high=180, personal=True, withheld=True
+        ),
         _opt("phone", "text", "Phone number as given.", personal=True, withheld=True),
         _opt("email", "text", "E-mail address as given.", personal=True, withheld=True),
         _opt("referrer_id", "id", "The customer who referred this one.", references="customers"),

@@ -57,7 +57,7 @@ SEGMENT_PROFILES = Table(
         _key("segment_code", "text", "The segment."),
         Column("customers", "int", "Customers in it.", low=1),
         Column("share", "double", "Share of the customers of the scheme.", low=0, high=1),
-        _opt("median_recency_days", "double", "Median of recency."),
+        Column("median_recency_days", "double", "Median of recency."),
         Column("mean_frequency", "double", "Mean number of purchases."),
         _opt("mean_monetary", "double", "Mean of monetary, where known."),
         _opt("revenue_share", "double", "Share of all net revenue."),

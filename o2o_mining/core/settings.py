@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
@@ -121,7 +120,7 @@ def write_settings(home: Path, settings: Settings) -> None:
     path = home / SETTINGS_FILE
     temporary = path.with_suffix(".new")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _toml(value: Any) -> str:

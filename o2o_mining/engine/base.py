@@ -72,7 +72,7 @@ class Engine(ABC):
     """A store of contract tables. One process has it open at a time."""
 
     @abstractmethod
-    def scan_text(self, path: Path, n_fields: int, *, compressed: bool = False) -> ir.Table:
+    def scan_text(self, path: Path, n_fields: int) -> ir.Table:
         """Return the records of a CSV file as text ``f0, f1, …``, with ``_ordinal`` counting them from 0."""
 
     @abstractmethod

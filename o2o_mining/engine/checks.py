@@ -59,23 +59,15 @@ def _loses_nothing(given: dt.DataType, target: dt.DataType) -> bool:
     if given.is_null():
         return True
     if target.is_array():
-        return given.is_array()
+        return bool(given.is_array())
     if target.is_decimal():
-        return given.is_integer() or (given.is_decimal() and (given.scale or 0) <= 2)  # type: ignore[attr-defined]
+        return bool(given.is_integer() or (given.is_decimal() and (given.scale or 0) <= 2))
     if target.is_floating():
-        return given.is_numeric()
+        return bool(given.is_numeric())
     if target.is_timestamp():
-        return given.is_timestamp() or given.is_date()
-    same = (family(given) and family(target) for family in _FAMILIES)
-    return any(same)
-
-
-_FAMILIES = (
-    lambda t: t.is_integer(),
-    lambda t: t.is_string(),
-    lambda t: t.is_boolean(),
-    lambda t: t.is_date(),
-)
+        return bool(given.is_timestamp() or given.is_date())
+    families = ((t.is_integer(), t.is_string(), t.is_boolean(), t.is_date()) for t in (given, target))
+    return any(all(same) for same in zip(*families, strict=True))
 
 
 def broken_rules(table: Table, expr: ir.Table) -> Iterator[tuple[str, ir.BooleanValue]]:
@@ -101,14 +93,14 @@ def not_allowed(column: Column, value: ir.Value) -> ir.BooleanValue | None:
     """Return where a value is not one of its column's, or nothing for a column that takes any."""
     if column.allowed:
         return value.notin(column.allowed)
-    return value.contains(column.forbidden) if column.forbidden else None  # type: ignore[attr-defined]
+    return value.contains(column.forbidden) if column.forbidden else None
 
 
 def out_of_range(column: Column, value: ir.Value) -> ir.BooleanValue | None:
     """Return where a value leaves its column's range, or nothing for a column without one."""
     bounds = []
     if column.type == "id":
-        bounds.append(value.length() > ID_LENGTH)  # type: ignore[attr-defined]
+        bounds.append(value.length() > ID_LENGTH)
     if column.low is not None:
         bounds.append(value <= column.low if column.open_ends else value < column.low)
     if column.high is not None:

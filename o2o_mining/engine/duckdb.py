@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import ibis
+import pyarrow.parquet as pq
 
 from o2o_mining.contracts.catalogue import TABLES, contract, contracts_version
 from o2o_mining.contracts.schema import Column, Kind, Table
@@ -98,22 +99,25 @@ class DuckDBEngine(Engine):
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def scan_text(self, path: Path, n_fields: int, *, compressed: bool = False) -> ir.Table:
+    def scan_text(self, path: Path, n_fields: int) -> ir.Table:
         """Return the records of a CSV file as text ``f0, f1, …``, with ``_ordinal`` counting them from 0."""
         columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(n_fields))
         return self._view(
             f"SELECT *, row_number() OVER () - 1 AS _ordinal FROM read_csv({literal(str(path))}, auto_detect = false,"
             f" header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', columns = {{{columns}}},"
-            f" max_line_size = {_MAX_RECORD_BYTES}, compression = '{'gzip' if compressed else 'none'}')"
+            f" max_line_size = {_MAX_RECORD_BYTES}, compression = 'none', hive_partitioning = false)"
         )
 
     def scan_parquet(self, path: Path, names: Sequence[str]) -> ir.Table:
         """Return columns of a Parquet file as ``f0, f1, …``, with ``_ordinal`` counting the rows from 0."""
-        columns = ", ".join(f"{quoted(name)} AS f{i}" for i, name in enumerate(names))
-        return self._view(
-            f"SELECT {columns}, file_row_number AS _ordinal"
-            f" FROM read_parquet({literal(str(path))}, file_row_number = true)"
-        )
+        # By position: DuckDB renames columns that differ in case alone, and takes folders named a=b for columns.
+        read = f"read_parquet({literal(str(path))}, file_row_number = true, hive_partitioning = false)"
+        types = [row[1] for row in self.connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()]
+        given = pq.read_schema(path).names
+        places = [given.index(name) for name in names]
+        columns = ", ".join(f"{_understood(f'c{place}', types[place])} AS f{i}" for i, place in enumerate(places))
+        every = ", ".join(f"c{i}" for i in range(len(given)))
+        return self._view(f"SELECT {columns}, _ordinal FROM {read} AS t({every}, _ordinal)")
 
     def read(self, table: str) -> ir.Table:
         """Return a contract table; of feeds also ``_file``."""
@@ -225,9 +229,7 @@ class DuckDBEngine(Engine):
                 same_row = " AND ".join(
                     f"s.{quoted(c)} IS NOT DISTINCT FROM t.{quoted(c)}" for c in declared.column_names
                 )
-                repeats += self._number(
-                    f"DELETE FROM {given} AS s USING {target} AS t WHERE {same_key} AND {same_row}"
-                )
+                repeats += self._number(f"DELETE FROM {given} AS s USING {target} AS t WHERE {same_key} AND {same_row}")
                 self.connection.execute(f"DELETE FROM {target} AS t USING {given} AS s WHERE {same_key}")
             columns = ", ".join(map(quoted, declared.column_names))
             accepted = self._number(f"INSERT INTO {target} SELECT {columns}, {int(file_id)} FROM {given}")
@@ -242,12 +244,9 @@ class DuckDBEngine(Engine):
         known = self._violations.get((table.name, as_of))
         if known is not None:
             return known
-        expr = self.read(table.name)
-        if table.kind is Kind.MINED:
-            expr = expr.filter(expr.as_of == ibis.literal(as_of))
-        rules = dict(broken_rules(table, expr))
-        counts = expr.aggregate(**{f"r{i}": rule.sum() for i, rule in enumerate(rules.values())})
-        (row,) = self.connection.execute(self._compile(counts)).fetchall()
+        rules, sql = _counting(table.name)
+        where = f" WHERE as_of = {literal(str(as_of))}" if table.kind is Kind.MINED else ""
+        (row,) = self.connection.execute(sql + where).fetchall()
         broken = [Violation(name, int(count)) for name, count in zip(rules, row, strict=True) if count]
         repeated = self._repeated_keys(table, as_of)
         found = [Violation("repeated_key", repeated), *broken] if repeated else broken
@@ -330,7 +329,8 @@ class DuckDBEngine(Engine):
         return int(number)
 
     def _mark_changed(self, table: str, as_of: date | None) -> int:
-        where = "" if as_of is None or contract(table).kind is not Kind.MINED else f"WHERE as_of = {literal(str(as_of))}"
+        whole = as_of is None or contract(table).kind is not Kind.MINED
+        where = "" if whole else f"WHERE as_of = {literal(str(as_of))}"
         rows = self._number(f"SELECT count(*) FROM {quoted(table)} {where}")
         self.connection.execute(
             "DELETE FROM _slices WHERE table_name = ? AND as_of IS NOT DISTINCT FROM ?", [table, as_of]
@@ -344,8 +344,29 @@ class DuckDBEngine(Engine):
         self._ibis.disconnect()
 
 
+def _understood(name: str, given: str) -> str:
+    """Return a Parquet column in a type that Ibis knows, without a loss."""
+    if given == "BLOB":  # text of old writers; what is none stays readable
+        return f"coalesce(TRY(decode({name})), CAST({name} AS VARCHAR))"
+    if given == "TIMESTAMPTZ_NS":
+        return f"CAST({name} AS TIMESTAMP_NS)"
+    return f"CAST({name} AS VARCHAR)" if given == '"NULL"' else name
+
+
 # A record over this size is refused by DuckDB; the record splitter rejects it before.
 _MAX_RECORD_BYTES = 16 * 2**20
+
+
+@cache
+def _counting(name: str) -> tuple[tuple[str, ...], str]:
+    """Return a contract's rules over rows, and the query that counts how many rows break each."""
+    table = contract(name)
+    rows = ibis.table(table.schema, name=name)
+    rules: dict[str, ir.BooleanValue] = {}
+    for rule, broken in broken_rules(table, rows):  # an order has two rules named time_order
+        rules[rule] = rules[rule] | broken if rule in rules else broken
+    counts = rows.aggregate(**{f"r{i}": rule.sum() for i, rule in enumerate(rules.values())})
+    return tuple(rules), str(ibis.to_sql(counts, dialect="duckdb", pretty=False))
 
 
 def sql_type(column: Column) -> str:

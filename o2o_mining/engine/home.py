@@ -72,7 +72,7 @@ class Home:
     def _select(self, name: str) -> str:
         files = [literal(str(self.path / "snapshots" / part["file"])) for part in self._slices(name)]
         if files:
-            return f"SELECT * FROM read_parquet([{', '.join(files)}])"
+            return f"SELECT * FROM read_parquet([{', '.join(files)}], hive_partitioning = false)"  # noqa: S608 - quoted
         types = ", ".join(f"NULL::{sql_type(c)} AS {quoted(c.name)}" for c in contract(name).columns if not c.withheld)
         return f"SELECT {types} WHERE false"
 

@@ -52,7 +52,7 @@ def put_file(folder: Path, table: str, as_of: date | None, rows: int, write: Cal
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
     name = f"{as_of or 'all'}-{sha256[:16]}.parquet"
-    os.replace(temporary, pool / name)
+    temporary.replace(pool / name)
     return Slice(table, as_of, f"files/{table}/{name}", sha256, rows)
 
 
@@ -128,4 +128,4 @@ def _replace(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
+    temporary.replace(path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from o2o_mining.exports.headings import LANGUAGES
 from o2o_mining.exports.members import export_segment
-from o2o_mining.exports.release import FORMATS, ExportReport
+from o2o_mining.exports.release import FORMATS, ExportReport, Order
 from o2o_mining.exports.tables import export_table, exportable_tables
 
-__all__ = ["FORMATS", "LANGUAGES", "ExportReport", "export_segment", "export_table", "exportable_tables"]
+__all__ = ["FORMATS", "LANGUAGES", "ExportReport", "Order", "export_segment", "export_table", "exportable_tables"]

@@ -148,7 +148,7 @@ def _text(field: Field, value: Any) -> str:
     if isinstance(value, float):
         return repr(_finite(field, value))
     if isinstance(value, list):
-        return "; ".join(str(part) for part in value)
+        return "; ".join(f"{part:.15g}" if isinstance(part, float) else str(part) for part in value)
     return str(value)  # money as 12.50, days and moments as ISO 8601 with a blank
 
 
@@ -166,7 +166,11 @@ def _cell_format(field: Field) -> str:
 
 def _new_sheet(book: Any, name: str, fields: Sequence[Field], widths: Sequence[int], heading: Any) -> Any:
     sheet = book.add_worksheet(name)
+    sheet.set_row(0, 32)  # two lines: nothing measures the height of a heading that wraps
     sheet.freeze_panes(1, 0)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
     for i, (field, width) in enumerate(zip(fields, widths, strict=True)):
         sheet.set_column(i, i, width)
         sheet.write_string(0, i, field.heading, heading)
@@ -202,7 +206,7 @@ def _widths(rows: pa.Table, fields: Sequence[Field]) -> list[int]:
         longest = max((_width(_text(field, value)) for value in column.to_pylist() if value is not None), default=0)
         if field.type in ("double", "money"):
             longest = min(longest, 14)  # shown with two to four decimals
-        widths.append(min(max(longest, _width(field.heading) // 2 + 1, 8) + 2, 48))
+        widths.append(min(max(longest, _width(field.heading) // 2 + 3, 8) + 2, 48))
     return widths
 
 

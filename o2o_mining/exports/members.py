@@ -12,15 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from o2o_mining.core.errors import O2OError, UsageError
+from o2o_mining.core.settings import Settings
+from o2o_mining.engine.home import Home
 from o2o_mining.exports.consent import ASSUMED, MARKETING, REFUSED, SILENT, STATED, with_consent
 from o2o_mining.exports.headings import LANGUAGES
 from o2o_mining.exports.release import Content, ExportReport, Order, named, release, slice_day
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-    from o2o_mining.core.settings import Settings
-    from o2o_mining.engine.home import Home
 
 _LISTED = (
     "customer_id", "segment_code", "recency_days", "frequency", "monetary", "r_score", "f_score", "m_score",
@@ -51,17 +50,11 @@ def export_segment(
     segment_name
         From a code and a language to what the segment is called.
     settings
-        Of the home. ``assumed_consent`` lets those who never said a word in; the file then says so.
+        Of the home. With ``assumed_consent`` those who never said a word are listed, and the file says so.
     as_of
         Day of the slice; the latest by default.
-    format
-        ``csv``, ``xlsx`` or ``parquet``.
-    language
-        ``en``, ``zh-Hant`` or ``zh-Hans``; that of the settings by default.
-    out
-        A file with the format's ending, or a folder; the home's ``exports`` by default.
-    requested_by
-        Who asks for the list; the user of the operating system by default.
+    format, language, out, requested_by
+        As ``Order`` has them.
 
     Returns
     -------
@@ -77,32 +70,39 @@ def export_segment(
 
     Examples
     --------
-    >>> from o2o_mining.core.settings import Settings
     >>> from o2o_mining.engine.home import open_home
-    >>> export_segment(
-    ...     open_home("no-such-home"), "champions", segment_name=lambda code, language: code, settings=Settings()
-    ... )
+    >>> export_segment(open_home("no-such-home"), "lost", segment_name=str.join, settings=Settings())
     Traceback (most recent call last):
         ...
     o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run
     """
-    order = Order(format, language, out, requested_by, settings)
+    order = Order(settings, format, language, out, requested_by)
     day = slice_day(home, "segments", as_of)
+    return release(_content(home, segment, day, order, segment_name), order, home)
+
+
+def _content(home: Home, segment: str, day: date, order: Order, segment_name: Callable[[str, str], str]) -> Content:
     everybody = home.table("segments")
     everybody = everybody.filter(everybody.as_of == ibis.literal(day))
     code = _code(everybody, segment, segment_name, day)
-    members = _members(home, everybody.filter(everybody.segment_code == code), settings)
-    may = members.filter(pc.is_in(members["consent"], pa.array([STATED, ASSUMED])))
+    assumed = order.settings.assumed_consent
+    members = _members(home, everybody.filter(everybody.segment_code == code), assumed=assumed)
     bases = _counts(members)
-    left_out = {reason: bases[reason] for reason in (REFUSED, SILENT) if reason in bases}
+    may = members.filter(pc.is_in(members["consent"], pa.array([STATED, ASSUMED])))
     if not may.num_rows:
         raise O2OError(
             f"nobody of the {members.num_rows} in segment {code} as of {day} may be written to: "
-            f"{left_out.get(REFUSED, 0)} refused, {left_out.get(SILENT, 0)} never said a word on marketing",
+            f"{bases.get(REFUSED, 0)} refused, {bases.get(SILENT, 0)} never said a word on marketing",
             next_step="set assumed_consent = true in settings.toml if those who never said a word agreed elsewhere",
         )
     rows, fields = named(may, "segments", order, types={"consent": "text"}, segment_name=segment_name)
-    content = Content(
+    consent = {
+        "basis": "the last word in the snapshot",
+        "assumed_consent": assumed,
+        "rows_stated": bases.get(STATED, 0),
+        "rows_assumed": bases.get(ASSUMED, 0),
+    }
+    return Content(
         stem=f"segment-{code}-{day}",
         title=segment_name(code, order.spoken),
         rows=rows,
@@ -112,27 +112,21 @@ def export_segment(
             "segment": code,
             "as_of": str(day),
             "purpose": MARKETING,
-            "consent": {
-                "basis": "the last word in the snapshot",
-                "assumed_consent": settings.assumed_consent,
-                "rows_stated": bases.get(STATED, 0),
-                "rows_assumed": bases.get(ASSUMED, 0),
-            },
+            "consent": consent,
         },
-        left_out=left_out,
+        left_out={reason: bases[reason] for reason in (REFUSED, SILENT) if reason in bases},
         notes=_notes(bases, members.num_rows),
     )
-    return release(content, order, home)
 
 
-def _members(home: Home, members: ir.Table, settings: Settings) -> Any:
+def _members(home: Home, members: ir.Table, *, assumed: bool) -> Any:
     """Return the members with the basis of consent, sorted by key."""
     known = with_consent(
         members,
         home.table("customers"),
         home.table("consents"),
         purpose=MARKETING,
-        assumed=settings.assumed_consent,
+        assumed=assumed,
     )
     return known.select(*_LISTED).order_by("customer_id").to_pyarrow()
 

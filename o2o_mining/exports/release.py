@@ -65,26 +65,28 @@ class Order:
 
     Attributes
     ----------
-    format, language
-        ``csv``, ``xlsx`` or ``parquet``; the language of the headings.
-    out
-        A file or a folder; None for the home's own folder.
-    requested_by
-        Who asks; None for the user of the operating system.
     settings
         Of the home: currency, usual language, assumed consent.
+    format
+        ``csv``, ``xlsx`` or ``parquet``.
+    language
+        Of headings and names: ``en``, ``zh-Hant`` or ``zh-Hans``; None for that of the settings.
+    out
+        A file with the format's ending, or a folder; None for the ``exports`` of the home.
+    requested_by
+        Who asks; None for the user of the operating system.
 
     Raises
     ------
     UsageError
-        If there is no such format or language, or the ending of ``out`` is not the format's.
+        If there is no such format or language, or ``out`` has another ending.
     """
 
-    format: str
-    language: str | None
-    out: Path | str | None
-    requested_by: str | None
     settings: Settings
+    format: str = "csv"
+    language: str | None = None
+    out: Path | str | None = None
+    requested_by: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made before anything is read."""

@@ -13,14 +13,13 @@ import pyarrow as pa
 from o2o_mining.contracts.catalogue import contract, tables
 from o2o_mining.contracts.schema import Kind, Table
 from o2o_mining.core.errors import O2OError, UsageError
+from o2o_mining.core.settings import Settings
+from o2o_mining.engine.home import Home
 from o2o_mining.exports.headings import title
 from o2o_mining.exports.release import Content, ExportReport, Order, named, release, slice_day
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-    from o2o_mining.core.settings import Settings
-    from o2o_mining.engine.home import Home
 
 # The smallest group that a file may describe.
 K_MIN = 10
@@ -70,9 +69,6 @@ def export_table(
 ) -> ExportReport:
     """Write a table without customers, above all ``campaign_attribution``, with a manifest beside the file.
 
-    Rows that describe fewer than ``k_min`` people are left out. Where the groups add up to a whole, the smallest others
-    are left out as well until those left out are at least ``k_min`` together: the rest must not give them away.
-
     Parameters
     ----------
     home
@@ -85,12 +81,12 @@ def export_table(
         Day of the slice of a mined table; the latest by default.
     where
         Key columns and the values to keep, as text: ``{"model": "linear", "window_start": "1970-01-01"}``.
-    format, language, out, requested_by
-        As for ``export_segment``.
     segment_name
         From a ``segment_code`` and a language to a name; None leaves the codes alone.
     k_min
-        Smallest group that the file may describe.
+        Groups of fewer people are left out, and what would give them away.
+    format, language, out, requested_by
+        As ``Order`` has them.
 
     Returns
     -------
@@ -106,47 +102,60 @@ def export_table(
 
     Examples
     --------
-    >>> from o2o_mining.core.settings import Settings
     >>> from o2o_mining.engine.home import open_home
     >>> export_table(open_home("no-such-home"), "campaign_attribution", settings=Settings())
     Traceback (most recent call last):
         ...
     o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run
     """
-    order = Order(format, language, out, requested_by, settings)
+    order = Order(settings, format, language, out, requested_by)
     _refuse_people(home, table)
     day = _day(home, table, as_of)
+    return release(_content(home, table, day, where or {}, order, segment_name, k_min), order, home)
+
+
+def _content(
+    home: Home,
+    table: str,
+    day: date | None,
+    where: Mapping[str, str],
+    order: Order,
+    segment_name: Callable[[str, str], str] | None,
+    k_min: int,
+) -> Content:
     rows = home.table(table)
     if day is not None:
         rows = rows.filter(rows.as_of == ibis.literal(day))
-    kept = _marked(rows, table, k_min).order_by(list(contract(table).key)).to_pyarrow()
-    kept = _filtered(kept, table, where or {})
-    reasons = kept["_left_out"].to_pylist()
+    # What is left out does not depend on what is asked for: several files together give no more away than one.
+    marked = _marked(rows, table, k_min).order_by(list(contract(table).key)).to_pyarrow()
+    asked = _filtered(marked, table, where)
+    reasons = asked["_left_out"].to_pylist()
     left_out = {reason: reasons.count(reason) for reason in (TOO_SMALL, COMPLEMENT) if reason in reasons}
     if left_out and None not in reasons:
         raise O2OError(
             f"{table}: no group of the {len(reasons)} asked for may be described, the least size is {k_min} people",
             next_step="ask for larger groups",
         )
-    shown = kept.filter(pa.array([reason is None for reason in reasons], pa.bool_())).drop_columns(["_left_out"])
+    shown = asked.filter(pa.array([reason is None for reason in reasons], pa.bool_())).drop_columns(["_left_out"])
     filled, fields = named(shown, table, order, types={}, segment_name=segment_name)
-    content = Content(
-        stem="-".join([table, *([str(day)] if day else []), *(f"{k}={v}" for k, v in sorted((where or {}).items()))]),
+    said: dict[str, Any] = {
+        "table": table,
+        "as_of": str(day) if day else None,
+        "where": dict(sorted(where.items())),
+        "purpose": None,
+        "consent": {"basis": "none needed: no row is about one customer"},
+    }
+    if "customers" in contract(table).column_names:
+        said["k_min"] = k_min
+    return Content(
+        stem="-".join([table, *([str(day)] if day else []), *(f"{k}={v}" for k, v in sorted(where.items()))]),
         title=title(table, order.spoken),
         rows=filled,
         fields=fields,
-        said={
-            "table": table,
-            "as_of": str(day) if day else None,
-            "where": dict(sorted((where or {}).items())),
-            "purpose": None,
-            "consent": {"basis": "none needed: no row is about one customer"},
-            **({"k_min": k_min} if "customers" in contract(table).column_names else {}),
-        },
+        said=said,
         left_out=left_out,
         notes=tuple(f"{rows} groups left out: {_SAID[reason].format(k_min)}" for reason, rows in left_out.items()),
     )
-    return release(content, order, home)
 
 
 _SAID = {TOO_SMALL: "smaller than {} people", COMPLEMENT: "with the rest they would give away groups under {} people"}
@@ -172,7 +181,11 @@ def _day(home: Home, table: str, as_of: date | str | None) -> date | None:
 
 
 def _marked(rows: ir.Table, table: str, k_min: int) -> ir.Table:
-    """One row with ``_left_out``: null, or why the group that it describes must not be shown."""
+    """One row with ``_left_out``: null, or why the group that it describes must not be shown.
+
+    Where the groups add up to a whole, whose total is known from the shares, one missing group can be reckoned from
+    the rest. So the smallest others are left out too, until those left out are at least ``k_min`` people together.
+    """
     nothing = ibis.null("string")
     if "customers" not in rows.columns:
         return rows.mutate(_left_out=nothing)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
@@ -12,14 +14,15 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 # Casts alone are too generous: '12.5' becomes the integer 13, '1e3', '0x10' and '1_000' pass, 24:00 is tomorrow.
-_INTEGER = r"^[+-]?[0-9]{1,18}(\.0*)?$"
+_INTEGER = r"^[+-]?[0-9]+(\.0*)?$"
 _DOUBLE = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _MONEY = r"^[+-]?([0-9]{1,16}\.?[0-9]{0,2}|\.[0-9]{1,2})$"
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
-_OFFSET = r"(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)"
-_TIMESTAMP = rf"^{_DATE}([ T]{_CLOCK} ?{_OFFSET}?)?$"
-_MIDNIGHT = rf"^{_DATE}([ T]00:00(:00(\.0{{1,6}})?)?)?$"
+_YEAR = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_DATE = rf"{_YEAR}-[0-9]{{2}}-[0-9]{{2}}"
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
+_OFFSET = r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)"
+_TIMESTAMP = rf"^{_DATE}(?:[ T]{_CLOCK} ?{_OFFSET}?)?$"
+_FOUR_DIGITS = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))  # no year of the feeds has more or less
 _BOOLEAN = r"^([Tt]rue|TRUE|[Ff]alse|FALSE|0|1)$"
 
 
@@ -40,15 +43,35 @@ def parse(column: Column, value: ir.Value) -> tuple[ir.Value, ir.BooleanValue]:
     >>> bad.execute().tolist()
     [False, True]
     """
-    given = value.type()
-    if given.is_null():
+    if value.type().is_null():
         return ibis.null(column.engine_type), ibis.literal(False)
+    if value.type().is_nested():
+        return ibis.null(column.engine_type), value.notnull()
     if _is_of_type(column, value):
-        return value.cast(column.engine_type), ibis.literal(False)
-    text = value if given.is_string() else value.cast("string")
-    text = text.nullif("")
-    typed = _FROM_TEXT[column.type](text)
-    return typed, text.notnull() & typed.isnull()
+        given, typed = value, value.cast(column.engine_type)
+        if column.type in ("timestamp", "date"):
+            typed = ibis.cases((typed.between(*_FOUR_DIGITS), typed))
+    else:
+        given = _as_text(value).nullif("")
+        typed = _FROM_TEXT[column.type](given)
+    if value.type().is_floating():
+        typed = ibis.cases((~value.isnan() & ~value.isinf(), typed))
+    if column.type == "double" and _is_exact(value):
+        typed = ibis.cases((typed.try_cast(value.type()) == value, typed))
+    return typed, given.notnull() & typed.isnull()
+
+
+def _as_text(value: ir.Value) -> ir.StringValue:
+    """Return a value of a Parquet file as a CSV file would have it: a number without zeros that say nothing."""
+    given = value.type()
+    if given.is_string():
+        return value
+    text = value.cast("string")
+    return text.re_replace(r"\.?0+$", "") if given.is_decimal() and given.scale else text.re_replace(r"\.0+$", "")
+
+
+def _is_exact(value: ir.Value) -> bool:
+    return bool(value.type().is_integer() or value.type().is_decimal())
 
 
 def _is_of_type(column: Column, value: ir.Value) -> bool:
@@ -56,10 +79,10 @@ def _is_of_type(column: Column, value: ir.Value) -> bool:
     given = value.type()
     return (
         (column.type in ("id", "text") and given.is_integer())
-        or (column.type in ("int", "money", "double") and given.is_integer() and given.nbytes < 8)  # type: ignore[attr-defined]
+        or (column.type in ("int", "money", "double") and given.is_integer() and given.nbytes < 8)
         or (column.type == "int" and given.is_signed_integer())
-        or (column.type == "money" and given.is_decimal() and given.precision <= 18 and given.scale <= 2)  # type: ignore[attr-defined]
-        or (column.type == "timestamp" and given.is_timestamp() and given.timezone is None and given.scale in (0, 3, 6))  # type: ignore[attr-defined]
+        or (column.type == "money" and given.is_decimal() and given.precision - given.scale <= 16 and given.scale <= 2)
+        or (column.type == "timestamp" and given.is_timestamp() and given.timezone is None and given.scale in (0, 3, 6))
         or (column.type == "timestamp" and given.is_date())
         or (column.type == "date" and given.is_date())
         or (column.type == "boolean" and given.is_boolean())
@@ -73,22 +96,31 @@ def _matching(text: ir.StringValue, pattern: str) -> ir.StringValue:
 def _timestamp(text: ir.StringValue) -> ir.TimestampValue:
     """Read a moment; an offset is taken off by hand, since casts drop it without a word."""
     fits = _matching(text, _TIMESTAMP)
-    offset = ibis.cases((fits.re_search(rf"{_CLOCK} ?{_OFFSET}$"), fits.re_extract(rf"{_OFFSET}$", 0)))
-    moment = ibis.cases((offset.notnull(), fits.re_replace(rf" ?{_OFFSET}$", "")), else_=fits).try_cast("timestamp(6)")
-    digits = offset.re_replace("[^0-9]", "")
-    minutes = digits.left(2).try_cast("int64") * 60 + digits.substr(2, 2).try_cast("int64").fill_null(0)
-    east = ibis.cases((offset.startswith("-"), -minutes), else_=minutes)
-    return ibis.cases((minutes.notnull(), moment - east.as_interval("m")), else_=moment)
+    moment = fits.re_extract(rf"^({_DATE}(?:[ T]{_CLOCK})?)", 1).try_cast("timestamp(6)")
+    offset = fits.re_extract(rf"{_CLOCK} ?({_OFFSET})$", 1).replace(":", "").rpad(5, "0")  # +0530, Z0000, 00000
+    east = (offset.try_cast("int64") - offset.left(3).try_cast("int64") * 40).fill_null(0)
+    return moment - east.as_interval("m")
 
 
-_FROM_TEXT = {
+def _date(text: ir.StringValue) -> ir.DateValue:
+    """Read a day: a moment at midnight."""
+    moment = _timestamp(text)
+    return ibis.cases((moment == moment.truncate("D"), moment.date()))
+
+
+def _double(text: ir.StringValue) -> ir.FloatingValue:
+    number = _matching(text, _DOUBLE).try_cast("float64")
+    return ibis.cases((~number.isinf(), number))
+
+
+_FROM_TEXT: dict[str, Callable[[Any], Any]] = {
     "id": lambda text: text,
     "text": lambda text: text,
     "int": lambda text: _matching(text, _INTEGER).re_replace(r"\..*$", "").try_cast("int64"),
-    "double": lambda text: _matching(text, _DOUBLE).try_cast("float64"),
+    "double": _double,
     "money": lambda text: _matching(text, _MONEY).try_cast("decimal(18, 2)"),
     "timestamp": _timestamp,
-    "date": lambda text: _matching(text, _MIDNIGHT).left(10).try_cast("date"),
+    "date": _date,
     "boolean": lambda text: ibis.cases(
         (text.re_search(_BOOLEAN), text.lower().isin(["true", "1"])), else_=ibis.null("boolean")
     ),

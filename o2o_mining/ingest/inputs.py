@@ -86,8 +86,15 @@ class Found:
 class Source(Protocol):
     """A place that logs come from."""
 
-    kind: str
-    defaults: Settings
+    @property
+    def kind(self) -> str:
+        """The name of this kind of source."""
+        ...
+
+    @property
+    def defaults(self) -> Settings:
+        """What a new home of this source is set to."""
+        ...
 
     @property
     def place(self) -> str:

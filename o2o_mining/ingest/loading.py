@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ import ibis
 import pandas as pd
 
 from o2o_mining.contracts.catalogue import contract
-from o2o_mining.contracts.schema import Table
 from o2o_mining.engine.base import Upsert
 from o2o_mining.ingest.inputs import Input, Staged
 from o2o_mining.ingest.validation import MALFORMED_LINE, ORDINAL, RAW, REASON, column_of, judged
@@ -57,15 +56,16 @@ class Ledger:
         """Whether this content was loaded under any path."""
         return any(b.feed == feed and b.sha256 == sha256 for b in self.bookings)
 
-    def next_id(self) -> int:
-        """Return the number of the next file."""
-        return max((b.file_id for b in self.bookings), default=0) + 1
+    def id_of(self, found: Input) -> int:
+        """Return the number of a file: its own if its path was loaded before, so that no row loses its file."""
+        own = (b.file_id for b in self.bookings if (b.feed, b.file) == (found.feed, found.path))
+        return next(own, max((b.file_id for b in self.bookings), default=0) + 1)
 
     def enter(self, engine: Engine, booking: Booking) -> None:
         """Book a file in place of what was booked for its path."""
         kept = [b for b in self.bookings if (b.feed, b.file) != (booking.feed, booking.file)]
         engine.delete(LEDGER, feed=booking.feed, file=booking.file)
-        engine.append(LEDGER, _frame(contract(LEDGER), [vars(booking)]))
+        engine.append(LEDGER, _table(LEDGER, {name: [value] for name, value in vars(booking).items()}))
         self.bookings = [*kept, booking]
 
 
@@ -78,7 +78,7 @@ def load(engine: Engine, ledger: Ledger, found: Input) -> Booking | None:
     sha256 = found.fingerprint()
     if ledger.knows(found, sha256):
         return None
-    booking = Booking(found.feed, found.path, ledger.next_id(), sha256)
+    booking = Booking(found.feed, found.path, ledger.id_of(found), sha256)
     with tempfile.TemporaryDirectory(prefix="o2o-") as scratch, engine.transaction():
         staged = found.stage(engine, Path(scratch))
         engine.delete("quarantine", feed=found.feed, file=found.path)
@@ -118,27 +118,27 @@ def _load_staged(engine: Engine, booking: Booking, staged: Staged, *, apply: boo
 
 
 def _quarantine(engine: Engine, booking: Booking, rejected: list[tuple[int, str, str]]) -> None:
-    rows = [
-        {
-            "rejection_id": hashlib.sha256(f"{booking.feed}\0{booking.file}\0{line}".encode()).hexdigest()[:32],
-            "feed": booking.feed,
-            "file": booking.file,
-            "line": line,
-            "reason": reason,
-            "column": column_of(reason),
-            "raw": raw,
-        }
-        for line, reason, raw in rejected
-    ]
-    if rows:
-        engine.append("quarantine", _frame(contract("quarantine"), rows))
+    if not rejected:
+        return
+    lines, reasons, raws = zip(*rejected, strict=True)
+    prefix = f"{booking.feed}\0{booking.file}\0"
+    rows = {
+        "rejection_id": [hashlib.sha256(f"{prefix}{line}".encode()).hexdigest()[:32] for line in lines],
+        "feed": booking.feed,
+        "file": booking.file,
+        "line": lines,
+        "reason": reasons,
+        "column": [column_of(reason) for reason in reasons],
+        "raw": raws,
+    }
+    engine.append("quarantine", _table("quarantine", rows))
 
 
-def _frame(table: Table, rows: Iterable[dict[str, Any]]) -> ir.Table:
-    given = pd.DataFrame([{name: row[name] for name in table.column_names} for row in rows])
-    return ibis.memtable(given, schema=table.schema)
+def _table(name: str, rows: Mapping[str, Any]) -> ir.Table:
+    declared = contract(name)
+    return ibis.memtable(pd.DataFrame({c: rows[c] for c in declared.column_names}), schema=declared.schema)
 
 
 def _booking(row: dict[str, Any]) -> Booking:
-    listed = {name: tuple(row.pop(name)) for name in ("unknown_columns", "missing_columns")}
-    return Booking(**row, **listed)
+    listed = {name: tuple(row[name]) for name in ("unknown_columns", "missing_columns")}
+    return Booking(**{**row, **listed})

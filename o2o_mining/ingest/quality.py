@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+
 def orphans(feed: Table, rows: ir.Table, known: Mapping[str, ir.Table]) -> ir.Table | None:
     """One row per file that has rows in force: how many of their references are unknown.
 

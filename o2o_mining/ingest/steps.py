@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from o2o_mining.contracts.catalogue import contract, tables
 from o2o_mining.contracts.schema import Kind
 from o2o_mining.engine.base import StepReport
-from o2o_mining.ingest.inputs import Found, Source
+from o2o_mining.ingest.inputs import Source
 from o2o_mining.ingest.loading import LEDGER, Booking, Ledger, load
 from o2o_mining.ingest.quality import orphans
 
@@ -45,14 +45,11 @@ def load_feeds(
         if booking is not None:
             loaded.setdefault(file.feed, []).append(booking)
     return {
-        table.name: _feed_report(engine, ledger, table.name, loaded.get(table.name, []), found)
-        for table in tables(Kind.FEED)
+        table.name: _feed_report(engine, ledger, table.name, loaded.get(table.name, [])) for table in tables(Kind.FEED)
     }
 
 
-def _feed_report(
-    engine: Engine, ledger: Ledger, feed: str, loaded: list[Booking], found: Sequence[Found]
-) -> StepReport:
+def _feed_report(engine: Engine, ledger: Ledger, feed: str, loaded: list[Booking]) -> StepReport:
     notes = []
     if feed not in {booking.feed for booking in ledger.bookings}:
         notes.append(f"no feed {feed}")
@@ -62,7 +59,8 @@ def _feed_report(
         if booking.missing_columns:
             notes.append(f"{booking.file}: lacks the column(s) {', '.join(booking.missing_columns)}")
         if booking.unknown_columns:
-            notes.append(f"{booking.file}: column(s) {', '.join(booking.unknown_columns)} left out, {feed} has none such")
+            unknown = ", ".join(booking.unknown_columns)
+            notes.append(f"{booking.file}: column(s) {unknown} left out, {feed} has none such")
     rows = engine.execute(engine.read(feed).count())
     return StepReport(
         table=feed,
@@ -115,7 +113,7 @@ def build_data_quality(engine: Engine, *, traced_share: float | None) -> StepRep
     """
     ledger = Ledger(engine)
     lost = _orphans_by_file(engine, {booking.feed for booking in ledger.bookings})
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "feed": b.feed, "file": b.file, "rows_read": b.rows_read, "rows_accepted": b.rows_accepted,
             "rows_quarantined": b.rows_quarantined, "rows_duplicate": b.rows_duplicate,

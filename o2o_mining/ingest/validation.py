@@ -44,10 +44,10 @@ def judged(feed: Table, staged: ir.Table, names: Mapping[str, str]) -> ir.Table:
     >>> from o2o_mining.contracts.catalogue import contract
     >>> staged = ibis.memtable({"f0": ["c1", "c2"], "f1": ["p1", None], "_ordinal": [0, 1]})
     >>> table = judged(contract("coupon_products"), staged, {"f0": "coupon_id", "f1": "product_id"})
-    >>> table.order_by("_ordinal")._reason.execute().tolist()
-    [None, 'missing_key']
+    >>> table.order_by("_ordinal")._reason.fill_null("good").execute().tolist()
+    ['good', 'missing_key']
     """
-    source = {name: staged[field] for field, name in reversed(names.items())}
+    source = {name: staged[field] for field, name in reversed(list(names.items()))}
     parsed = {c.name: parse(c, source.get(c.name, ibis.null("string"))) for c in feed.columns}
     typed = staged.mutate(
         **{name: value for name, (value, _) in parsed.items()},

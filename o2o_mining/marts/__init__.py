@@ -1,7 +1,7 @@
 """What happened, online and in the stores, put together once for all rooms?
 
 Reads the feeds. Owns ``purchases``, ``journeys``, ``journey_touches``, ``coupon_lifecycle``, the same as known before a
-day (``known_*``), and ``customer_features``; reckons the traced share that stands in ``data_quality``. Everything but the
+day (``known_*``), and ``customer_features``; reckons the traced share for ``data_quality``. Everything but the
 steps is a pure Ibis expression that compiles for DuckDB and for Spark.
 
 Public names: `purchases_from_logs`, `all_touches`, `carried_codes`, `journey_touches`, `journeys_from_touches`,

@@ -35,8 +35,9 @@ def coupon_uses(coupon_redemptions: ir.Table, offline_redemptions: ir.Table, onl
     ir.Table
         ``use_id``, ``feed`` (0 coupon_redemptions, 1 offline_redemptions, 2 online_orders), ``customer_id``,
         ``coupon_id``, ``merchant_id`` (of the visit or order), ``redeemed_at``, ``receipt_id`` (as named),
-        ``redemption_id``, ``distance_m``, ``discount_amount``. Where a row of ``coupon_redemptions`` gives no discount
-        and is the only one of its visit, it is the visit's list amount less what was paid.
+        ``redemption_id``, ``distance_m``, ``discount_amount``. Where the use stands only in the visit or order, that is
+        the list amount less what was paid. A row of ``coupon_redemptions`` speaks for itself: its visit's discounts
+        hold those of the shelf and of other coupons too.
 
     Examples
     --------
@@ -86,21 +87,15 @@ def _till_uses(tills: ir.Table, visits: ir.Table, orders: ir.Table) -> ir.Table:
         visit_order_id="order_id",
         visit_merchant_id="merchant_id",
         visit_distance_m="distance_m",
-        visit_discount=visits.list_amount - visits.paid_amount,
     )
     orders = orders.select(
         placed_id="order_id",
         order_merchant_id="merchant_id",
-        order_discount=orders.list_amount - orders.paid_amount,
         order_cancelled=is_cancelled(orders),
     )
     t = tills.left_join(visits, tills.redemption_id == visits.visit_id)
     t = t.left_join(orders, t.order_id == orders.placed_id)
     t = t.filter(t.redemption_id.notnull() | t.order_cancelled.isnull() | ~t.order_cancelled)
-    # A visit says what all its coupons took off together: only a single one can claim it.
-    at_visit = t.redemption_id.coalesce(t.order_id, t.coupon_redemption_id)
-    single = t.count().over(group_by=[t.redemption_id.isnull(), t.order_id.isnull(), at_visit]) == 1
-    whole = single.ifelse(t.visit_discount.coalesce(t.order_discount), ibis.null(t.visit_discount.type()))
     return t.select(
         use_id=t.coupon_redemption_id,
         feed=ibis.literal(0, "int64"),
@@ -112,7 +107,7 @@ def _till_uses(tills: ir.Table, visits: ir.Table, orders: ir.Table) -> ir.Table:
         redemption_id=t.redemption_id,
         order_id=t.order_id.coalesce(t.visit_order_id),
         distance_m=t.visit_distance_m,
-        discount_amount=t.discount_amount.coalesce(whole.cast("decimal(18, 2)")),
+        discount_amount=t.discount_amount,
     )
 
 

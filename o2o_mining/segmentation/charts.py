@@ -22,13 +22,19 @@ def rfm_map(counts: pd.DataFrame, *, bins: int) -> go.Figure:
         Number of scores.
     """
     scores = list(range(1, bins + 1))
-    found = {(row.r_score, row.f_score): int(row.customers) for row in counts.itertuples()}
+    columns = (counts[name].tolist() for name in ("r_score", "f_score", "customers"))
+    found = {(r, f): customers for r, f, customers in zip(*columns, strict=True)}
     grid = [[found.get((r, f), 0) for f in scores] for r in scores]
     figure = go.Figure(
         go.Heatmap(
-            z=grid, x=scores, y=scores, texttemplate="%{z:,}", colorscale="Blues", colorbar={"title": "customers"},
+            z=grid,
+            x=scores,
+            y=scores,
+            texttemplate="%{z:,}",
+            colorscale="Blues",
+            colorbar={"title": "customers"},
             hovertemplate="recency %{y}, frequency %{x}: %{z:,} customers<extra></extra>",
-        )  # fmt: skip
+        )
     )
     figure.update_layout(
         title="Customers by recency and frequency score",

@@ -106,9 +106,7 @@ def segment_profiles(segments: ir.Table, *, bins: int = 5) -> ir.Table:
         money=placed.monetary.sum(),
         money_known=placed.monetary.count(),
     )
-    all_named = named.aggregate(
-        all_customers=named.count(), all_money=named.monetary.sum(), **_cuts(named, bins=bins)
-    )
+    all_named = named.aggregate(all_customers=named.count(), all_money=named.monetary.sum(), **_cuts(named, bins=bins))
     rows = groups.cross_join(all_named)
     return rows.select(
         "segment_code",

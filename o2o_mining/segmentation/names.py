@@ -30,6 +30,11 @@ class Rectangle:
 def segment_codes() -> list[str]:
     """Return the codes of the named RFM segments, from the best to the worst.
 
+    Returns
+    -------
+    list of str
+        Eleven codes.
+
     Examples
     --------
     >>> segment_codes()[:3]
@@ -47,6 +52,11 @@ def segment_name(code: str, language: str = "en") -> str:
         A ``segment_code``.
     language
         ``en``, ``zh-Hant`` or ``zh-Hans``.
+
+    Returns
+    -------
+    str
+        The name.
 
     Raises
     ------
@@ -70,6 +80,11 @@ def segment_advice(code: str, language: str = "en") -> str:
         A ``segment_code``.
     language
         ``en``, ``zh-Hant`` or ``zh-Hans``.
+
+    Returns
+    -------
+    str
+        The sentence.
 
     Raises
     ------
@@ -113,9 +128,7 @@ def segments_of_scores(bins: int) -> dict[tuple[int, int], list[str]]:
     >>> segments_of_scores(5)[5, 1]
     ['new_customers']
     """
-    found: dict[tuple[int, int], list[str]] = {
-        pair: [] for pair in product(range(1, bins + 1), repeat=2)
-    }
+    found: dict[tuple[int, int], list[str]] = {pair: [] for pair in product(range(1, bins + 1), range(1, bins + 1))}
     for code, at in score_rectangles(bins):
         for pair in product(range(at.r_low, at.r_high + 1), range(at.f_low, at.f_high + 1)):
             found[pair].append(code)

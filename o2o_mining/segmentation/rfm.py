@@ -61,11 +61,7 @@ def rfm_scores(purchases: ir.Table, *, as_of: date, bins: int = 5) -> ir.Table:
             ann             1          2        15        2        2        1
             bob            61          1        40        1        1        2
     """
-    missing = [name for name in _REQUIRED if name not in purchases.columns]
-    if missing:
-        raise UsageError(f"purchases lacks {', '.join(missing)}", next_step=f"pass {', '.join(_REQUIRED)}")
-    if bins < 2:
-        raise UsageError(f"bins = {bins} is below 2")
+    _check(purchases, bins)
     known = _known_before(purchases, as_of)
     last = known.purchased_at.max().date()
     customers = known.group_by("customer_id").aggregate(
@@ -73,16 +69,21 @@ def rfm_scores(purchases: ir.Table, *, as_of: date, bins: int = 5) -> ir.Table:
         frequency=known.count(),
         monetary=known.net_amount.sum(),
     )
-    known_money = customers.monetary.notnull()
+    has_money = customers.monetary.notnull()
+    m_score = _score(customers.monetary, customers.monetary, bins=bins, among=has_money)
     return customers.mutate(
         r_score=_score(ibis.desc(customers.recency_days), customers.recency_days, bins=bins),
         f_score=_score(customers.frequency, customers.frequency, bins=bins),
-        m_score=ibis.ifelse(
-            known_money,
-            _score(customers.monetary, customers.monetary, bins=bins, among=known_money),
-            ibis.null("int64"),
-        ),
+        m_score=ibis.ifelse(has_money, m_score, ibis.null("int64")),
     )
+
+
+def _check(purchases: ir.Table, bins: int) -> None:
+    missing = [name for name in _REQUIRED if name not in purchases.columns]
+    if missing:
+        raise UsageError(f"purchases lacks {', '.join(missing)}", next_step=f"pass {', '.join(_REQUIRED)}")
+    if bins < 2:
+        raise UsageError(f"bins = {bins} is below 2")
 
 
 def _known_before(purchases: ir.Table, as_of: date) -> ir.Table:
@@ -99,9 +100,7 @@ def _known_before(purchases: ir.Table, as_of: date) -> ir.Table:
     return known.select("customer_id", "purchased_at", net_amount=net)
 
 
-def _score(
-    order: ir.Value, value: ir.Value, *, bins: int, among: ir.BooleanValue | None = None
-) -> ir.IntegerValue:
+def _score(order: ir.Value, value: ir.Value, *, bins: int, among: ir.BooleanValue | None = None) -> ir.IntegerValue:
     """Return the score of a value by its mean rank, ranked apart where ``among`` differs.
 
     With ``below`` rows ranked lower and ``ties`` rows of the same value, itself included, the mean rank less a half

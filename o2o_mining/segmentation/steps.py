@@ -74,9 +74,14 @@ def build_segment_profiles(engine: Engine, *, as_of: date, settings: Settings) -
     rows = engine.write("segment_profiles", mined, as_of=as_of)
     frame: pd.DataFrame = engine.execute(
         _slice(engine, "segment_profiles", as_of).select(
-            "segment_code", "customers", "share", "median_recency_days", "mean_frequency", "mean_monetary",
+            "segment_code",
+            "customers",
+            "share",
+            "median_recency_days",
+            "mean_frequency",
+            "mean_monetary",
             "revenue_share",
-        )  # fmt: skip
+        )
     )
     frame = frame.sort_values("segment_code", key=lambda codes: codes.map(segment_codes().index), ignore_index=True)
     frame.insert(0, "segment", frame["segment_code"].map(segment_name))

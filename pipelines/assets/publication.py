@@ -29,7 +29,7 @@ def assets() -> list[dg.AssetsDefinition]:
             inputs=loaded_inputs(house.engine),
             now=house.now,
             keep=house.settings.snapshots_kept,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
         house.say(f"published snapshot {name}")
         return dg.MaterializeResult(metadata={"snapshot": name, "folder": str(house.home / "snapshots")})

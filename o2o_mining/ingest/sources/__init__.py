@@ -22,6 +22,11 @@ def source_of(kind: str, folder: Path | None = None) -> Source:
     folder
         What it reads; Complete Journey reads the installed package without.
 
+    Returns
+    -------
+    Source
+        What ``load_feeds`` takes.
+
     Raises
     ------
     UsageError

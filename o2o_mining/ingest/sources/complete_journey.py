@@ -113,8 +113,9 @@ class MappedFeed(Input):
         return self.files[self.table].name
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of all tables: most feeds are made of several."""
-        return sha256_of(*(self.files[name] for name in sorted(self.files)))
+        """Return the SHA-256 of all tables, since most feeds are made of several, this one's first."""
+        others = sorted(self.files.keys() - {self.table})
+        return sha256_of(*(self.files[name] for name in (self.table, *others)))
 
     def stage(self, engine: Engine, scratch: Path) -> Staged:
         """Return the canonical rows."""
@@ -306,9 +307,7 @@ def _coupon_redemptions(tables: Tables) -> ir.Table:
     baskets = baskets.mutate(
         day=to_local(baskets["at"], TIMEZONE, until=_UNTIL).date(), plain=(baskets.coupon_amount <= 0).cast("int8")
     )
-    first = ibis.row_number().over(
-        ibis.window(group_by=["household_id", "day"], order_by=["plain", "at", "basket_id"])
-    )
+    first = ibis.row_number().over(ibis.window(group_by=["household_id", "day"], order_by=["plain", "at", "basket_id"]))
     linked = baskets.mutate(place=first)
     linked = linked.filter(linked.place == 0).select("household_id", "day", "basket_id", "at")
     uses = tables["coupon_redemptions"]

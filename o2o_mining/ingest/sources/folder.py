@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from o2o_mining.contracts.catalogue import tables
+from o2o_mining.contracts.catalogue import contract, tables
 from o2o_mining.contracts.schema import Kind
 from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
@@ -102,12 +103,11 @@ class CsvFile(Input):
         if not records.fields:
             return None
         readable = self.file
-        if not records.readable:
+        if self.file.name.endswith(".gz") or not records.readable:  # not every gzip is one to the database
             readable = scratch / "readable.csv"
             write_readable(self.file, records, readable)
-        compressed = readable is self.file and self.file.name.endswith(".gz")
         return Staged(
-            table=engine.scan_text(readable, len(records.fields), compressed=compressed),
+            table=engine.scan_text(readable, len(records.fields)),
             names={f"f{i}": name for i, name in enumerate(records.fields)},
             malformed=records.malformed,
             line_of=records.line_of,
@@ -128,14 +128,26 @@ class ParquetFile(Input):
 
     def stage(self, engine: Engine, scratch: Path) -> Staged | None:
         """Return the rows in the file's own types; ``line`` is the row's number from 1."""
+        known = contract(self.feed).column_names
         try:
             names = pq.read_schema(self.file).names
-        except (OSError, pa.ArrowException) as error:
+            _read_through(self.file, known)
+        except (OSError, ValueError, pa.ArrowException) as error:
             return _unreadable(engine, error)
         if not names:
             return None
         fields = {f"f{i}": name for i, name in enumerate(names)}
         return Staged(table=engine.scan_parquet(self.file, names), names=fields)
+
+
+def _read_through(file: Path, known: Sequence[str]) -> None:
+    """Fail on what the database would only stumble over within a statement: broken pages, text that is not UTF-8."""
+    with pq.ParquetFile(file) as opened:
+        for batch in opened.iter_batches():
+            batch.validate(full=True)
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                if name in known and pa.types.is_binary(column.type):
+                    column.cast(pa.string())
 
 
 def _unreadable(engine: Engine, error: Exception) -> Staged:

@@ -33,9 +33,7 @@ def test_no_cent_is_lost_between_money_and_cents(engine: DuckDBEngine, cents: li
 @settings(max_examples=20, deadline=None)
 @given(pairs=st.lists(st.tuples(st.integers(-_MOST, _MOST), st.integers(1, 2**43)), min_size=1, max_size=50))
 def test_quotients_are_those_of_python(engine: DuckDBEngine, pairs: list[tuple[int, int]]) -> None:
-    rows = ibis.memtable(
-        pa.table({"i": range(len(pairs)), "a": [a for a, _ in pairs], "b": [b for _, b in pairs]})
-    )
+    rows = ibis.memtable(pa.table({"i": range(len(pairs)), "a": [a for a, _ in pairs], "b": [b for _, b in pairs]}))
     found = engine.execute(rows.order_by("i").select(q=floor_divide(rows.a, rows.b)))
     assert found["q"].tolist() == [a // b for a, b in pairs]
 

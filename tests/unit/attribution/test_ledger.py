@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from o2o_mining.attribution.credits import credits
+from o2o_mining.attribution.credits import credits  # noqa: A004 - the word of the trade
 from o2o_mining.attribution.ledger import ledger
 from o2o_mining.attribution.paths import attribute
 from o2o_mining.contracts.catalogue import contract
@@ -162,7 +162,11 @@ def test_touches_without_a_share_have_no_row(engine: DuckDBEngine) -> None:
 
 def test_no_two_entries_share_an_id_even_with_colons_in_ids(engine: DuckDBEngine) -> None:
     at = BOUGHT - timedelta(days=1)
-    buys = [Buy("o:1", [Touch("2:3", at, "a")]), Buy("o:1:2", [Touch("3", at, "a")]), Buy("o:1%3A2", [Touch("3", at, "a")])]
+    buys = [
+        Buy("o:1", [Touch("2:3", at, "a")]),
+        Buy("o:1:2", [Touch("3", at, "a")]),
+        Buy("o:1%3A2", [Touch("3", at, "a")]),
+    ]
     assert _ledger(engine, *buys)["entry_id"].is_unique
 
 
@@ -263,15 +267,13 @@ def test_the_ledger_and_attribute_agree(engine: DuckDBEngine) -> None:
     gaps = [11.0, 4.0, 3.0, 0.5]
     names = ["search", "map", "direct", "search"]
     found = _ledger(engine, Buy("o:1", _touches(*names, gaps_days=gaps), paid="1000000.00"))
-    paths = pd.DataFrame(
-        {"path": [" > ".join(names)], "conversions": [1], "value": [1e6], "gaps_days": [gaps]}
-    )
+    paths = pd.DataFrame({"path": [" > ".join(names)], "conversions": [1], "value": [1e6], "gaps_days": [gaps]})
     for model in TOUCH_MODELS:
         rows = found[found["model"] == model]
-        expected = attribute(paths, model=model).set_index("channel")
+        expected = attribute(paths, model=model).set_index("channel").to_dict("index")
         for channel, credit in rows.groupby("channel"):
-            assert float(credit["amount"].sum()) == pytest.approx(expected.loc[channel, "value"], abs=0.02)
-            assert credit["conversions"].sum() == pytest.approx(expected.loc[channel, "conversions"], abs=1e-11)
+            assert float(credit["amount"].sum()) == pytest.approx(expected[channel]["value"], abs=0.02)
+            assert credit["conversions"].sum() == pytest.approx(expected[channel]["conversions"], abs=1e-11)
 
 
 def test_moments_are_those_of_the_purchase(engine: DuckDBEngine) -> None:

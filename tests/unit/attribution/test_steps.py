@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
 from o2o_mining.attribution.steps import build_attribution_ledger, build_campaign_attribution
+from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.core.errors import ContractError
 from o2o_mining.core.settings import Settings
+from o2o_mining.engine.base import StepReport
 from o2o_mining.engine.duckdb import DuckDBEngine
 from tests.unit.attribution.worlds import AS_OF, BOUGHT, REFUNDED, Buy, Touch, World
 
@@ -29,6 +32,10 @@ WORLD = World(
 )
 
 
+def _drawn(report: StepReport, chart: str) -> Any:
+    return cast("Any", report.charts[chart]()).data
+
+
 def test_the_ledger_is_written_and_summed_up(engine: DuckDBEngine) -> None:
     WORLD.store(engine)
     report = build_attribution_ledger(engine, settings=HOME)
@@ -47,11 +54,9 @@ def test_campaign_attribution_is_written_and_drawn(engine: DuckDBEngine) -> None
     assert report.rows == 3 * 7 * (3 + 2)
     assert report.figures == {"channels": 3, "campaigns": 1, "conversions": 2.0, "net_revenue": 16.0}
     assert report.notes == ()
-    assert [list(sample["id"])[0] for sample in report.samples.values()] == ["direct", "(none)"]
-    side_by_side = report.charts["models_side_by_side"]()
-    assert [bar.name for bar in side_by_side.data][0] == "first"
-    assert len(side_by_side.data) == 7
-    (returns,) = report.charts["campaign_returns"]().data
+    assert [sample.loc[0, "id"] for sample in report.samples.values()] == ["direct", "(none)"]
+    assert [bar.name for bar in _drawn(report, "models_side_by_side")] == list(TOUCH_MODELS)
+    (returns,) = _drawn(report, "campaign_returns")
     assert list(returns.y) == ["(none)", "c1"]
     assert list(returns.text) == ["", "ROAS 1.50"]
 

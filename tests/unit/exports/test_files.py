@@ -16,7 +16,7 @@ import pytest
 
 from o2o_mining.core.errors import ContractError, O2OError, UsageError
 from o2o_mining.exports import FORMATS, ExportReport, export_segment, export_table, files
-from tests.unit.exports.rows import ASSUMING, SETTINGS, Publish, credit, member, segment_name
+from tests.unit.exports.rows import ASSUMING, SETTINGS, Publish, credit, member, profile, segment_name
 
 DANGEROUS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1"]
 
@@ -51,6 +51,26 @@ def test_csv_writes_days_moments_money_and_lists_plainly(publish: Publish) -> No
     report = export_table(home, "campaign_attribution", settings=SETTINGS)
     assert "2018-01-01,1970-01-01,2018-01-01,last_non_direct" in report.path.read_text(encoding="utf-8-sig")
     assert ",12.50,14.50,-2.00," in report.path.read_text(encoding="utf-8-sig")
+
+
+def test_lists_are_one_cell(publish: Publish) -> None:
+    home = publish(segment_profiles=[profile("a", 50)])
+    line = export_table(home, "segment_profiles", settings=SETTINGS).path.read_text(encoding="utf-8-sig").split("\n")[1]
+    assert ",30; 7," in line
+
+
+def test_who_asks_is_the_user_of_the_system_if_nobody_is_named(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = publish(merchants=[{"merchant_id": "m"}])
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert export_table(home, "merchants", settings=SETTINGS).manifest["requested_by"] == "bob"
+
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert export_table(home, "merchants", settings=SETTINGS).manifest["requested_by"] == "unknown"
 
 
 def test_xlsx_has_numbers_days_and_a_bold_heading_that_stays(publish: Publish) -> None:

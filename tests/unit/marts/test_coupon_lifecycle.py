@@ -157,14 +157,16 @@ def test_uses_of_two_feeds_with_one_id_both_stay(engine: DuckDBEngine) -> None:
     }  # fmt: skip
 
 
-def test_a_visit_with_several_coupons_does_not_say_what_each_took_off(engine: DuckDBEngine) -> None:
+def test_what_a_visit_took_off_is_not_what_a_row_of_its_coupons_took_off(engine: DuckDBEngine) -> None:
     made = lifecycle(
         engine,
-        coupon_redemptions=[use("1", "03-01", redemption_id="a"), use("2", "03-01", redemption_id="b"),
-                            use("3", "03-01", redemption_id="b", coupon_id="z")],
-        offline_redemptions=[visit(name, "03-01", list_amount=9, paid_amount=6) for name in ("a", "b")],
-    )  # fmt: skip
-    assert {key: row["discount_amount"] for key, row in made.items()} == {"u:1": 3, "u:2": None, "u:3": None}
+        coupon_redemptions=[
+            use("1", "03-01", redemption_id="a"),
+            use("2", "03-01", redemption_id="a", discount_amount=1),
+        ],
+        offline_redemptions=[visit("a", "03-01", list_amount=9, paid_amount=6)],
+    )
+    assert {key: row["discount_amount"] for key, row in made.items()} == {"u:1": None, "u:2": 1}
 
 
 @pytest.mark.parametrize(
@@ -187,21 +189,21 @@ def test_a_coupon_expires_with_its_validity_or_its_end(
     assert (made["q"]["expires_at"], made["q"]["state"]) == (expires_at and at(expires_at), state)
 
 
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize("seed", range(5))
 def test_random_worlds_agree_with_the_slow_and_obvious_way(engine: DuckDBEngine, seed: int) -> None:
     draw = np.random.default_rng(seed)
 
     def held() -> Row:
-        return {"customer_id": f"c{draw.integers(0, 3)}", "coupon_id": f"k{draw.integers(0, 3)}"}
+        return {"customer_id": f"c{draw.integers(0, 9)}", "coupon_id": f"k{draw.integers(0, 3)}"}
 
     def moment() -> datetime:
         return datetime(2024, 4, 1) + timedelta(days=int(draw.integers(0, 15)))
 
-    receipts = [receipt(f"q{i}", moment(), **held()) for i in range(60)]
-    uses = [use(f"{i}", moment(), **held()) for i in range(70)]
+    receipts = [receipt(f"q{i}", moment(), **held()) for i in range(180)]
+    uses = [use(f"{i}", moment(), **held()) for i in range(210)]
     for row in uses:
         if draw.random() < 0.3:
-            row["receipt_id"] = f"q{draw.integers(0, 66)}"
+            row["receipt_id"] = f"q{draw.integers(0, 200)}"
     made = lifecycle(engine, coupon_receipts=receipts, coupon_redemptions=uses)
     expected = matched(receipts, uses)
     redeemed = {row["receipt_id"]: row["redeemed_at"] for row in made.values() if row["receipt_id"][0] == "q"}

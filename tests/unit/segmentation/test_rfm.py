@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -54,7 +54,7 @@ def _scores(engine: DuckDBEngine, rows: list[dict[str, Any]], *, bins: int = 5) 
     return frame.set_index("customer_id").sort_index()
 
 
-def _expected(values: dict[str, Any], bins: int) -> dict[str, int]:
+def _expected(values: Mapping[Any, Any], bins: int) -> dict[str, int]:
     """Return the score of each customer by the formula of the contract, the best value last."""
     counts = Counter(values.values())
     below = {value: sum(count for other, count in counts.items() if other < value) for value in counts}
@@ -117,9 +117,9 @@ def test_recency_counts_days_not_hours(engine: DuckDBEngine) -> None:
 def test_unknown_amounts_have_no_score_and_count_in_none(engine: DuckDBEngine) -> None:
     rows = [_buy("none", 3, None), _buy("a", 3, "5.00"), _buy("a", 3, None), _buy("b", 3, "-5.00")]
     found = _scores(engine, rows, bins=2)
-    assert found["m_score"].astype("Int64").to_dict() == {"a": 2, "b": 1, "none": pd.NA}
+    assert found["m_score"].dropna().to_dict() == {"a": 2, "b": 1}
     assert found["frequency"].to_dict() == {"a": 2, "b": 1, "none": 1}
-    assert found.loc["none", "monetary"] is None or pd.isna(found.loc["none", "monetary"])
+    assert found["monetary"].isna().to_dict() == {"a": False, "b": False, "none": True}
 
 
 def test_one_customer_stands_in_the_middle(engine: DuckDBEngine) -> None:
@@ -141,14 +141,10 @@ def test_three_columns_are_enough_and_less_is_named() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(
-    drawn=st.lists(
-        st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(-500, 500)), min_size=1, max_size=80
-    ),
+    drawn=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.integers(-500, 500)), min_size=1, max_size=80),
     bins=st.integers(2, 12),
 )
-def test_scores_are_those_of_the_formula(
-    engine: DuckDBEngine, drawn: list[tuple[int, int, int]], bins: int
-) -> None:
+def test_scores_are_those_of_the_formula(engine: DuckDBEngine, drawn: list[tuple[int, int, int]], bins: int) -> None:
     rows = [_buy(f"c{who:02d}", days, str(Decimal(cents).scaleb(-2))) for who, days, cents in drawn]
     found = _scores(engine, rows, bins=bins)
     columns = {"r_score": -found["recency_days"], "f_score": found["frequency"], "m_score": found["monetary"]}

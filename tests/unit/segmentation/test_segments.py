@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import ibis
 import pandas as pd
@@ -14,6 +14,7 @@ import pytest
 
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
+from o2o_mining.engine.base import StepReport
 from o2o_mining.engine.duckdb import DuckDBEngine
 from o2o_mining.segmentation.named import segment_profiles, segments
 from o2o_mining.segmentation.steps import build_segment_profiles, build_segments
@@ -58,6 +59,10 @@ def _purchases() -> list[dict[str, Any]]:
 
 def _store(engine: DuckDBEngine, feed: str, *rows: Mapping[str, Any]) -> None:
     engine.upsert(feed, engine.stage(_table(feed, *rows).mutate(_ordinal=ibis.row_number())), file_id=1)
+
+
+def _drawn(report: StepReport, chart: str) -> Any:
+    return cast("Any", report.charts[chart]()).data
 
 
 def _rows(engine: DuckDBEngine, table: str) -> pd.DataFrame:
@@ -142,15 +147,11 @@ def test_the_cut_points_give_back_every_score(engine: DuckDBEngine, bins: int, t
     ]
     customers, profiles = _profiles(engine, *rows, bins=bins)
     cuts = profiles.iloc[0]
-    for name, score, better in (
-        ("recency_days", "r_score", lambda value, cut: value <= cut),
-        ("frequency", "f_score", lambda value, cut: value >= cut),
-        ("monetary", "m_score", lambda value, cut: value >= cut),
-    ):
-        points = list(cuts[f"{name.removesuffix('_days')}_cuts"])
+    for name, score, sign in (("recency_days", "r_score", -1), ("frequency", "f_score", 1), ("monetary", "m_score", 1)):
+        points = [sign * cut for cut in cuts[f"{name.removesuffix('_days')}_cuts"]]
         assert len(points) == bins - 1
-        assert points == sorted(points, reverse=name == "recency_days")
-        again = [1 + sum(better(float(value), cut) for cut in points) for value in customers[name]]
+        assert points == sorted(points)
+        again = [1 + sum(sign * float(value) >= point for point in points) for value in customers[name]]
         assert again == customers[score].tolist()
 
 
@@ -176,9 +177,9 @@ def test_steps_write_tables_that_fit_their_contracts(engine: DuckDBEngine) -> No
     assert grid.drop(columns="recency").to_numpy().sum() == 20
     (sample,) = profiled.samples.values()
     assert profiled.figures["customers"] == 20
-    (heat,) = mined.charts["rfm_map"]().data
+    (heat,) = _drawn(mined, "rfm_map")
     assert sum(map(sum, heat.z)) == 20
-    customers, revenue = profiled.charts["segments"]().data
+    customers, revenue = _drawn(profiled, "segments")
     assert list(customers.y) == sample["segment"].tolist()
     assert sum(revenue.x) == pytest.approx(1.0)
 
@@ -194,7 +195,9 @@ def test_without_the_feed_of_customers_the_step_says_whom_it_took(engine: DuckDB
         {"touch_id": "2", "customer_id": "later", "touched_at": after, **touch},
     )
     _store(
-        engine, "sends", {"send_id": "1", "campaign_id": "c", "customer_id": "sent", "channel": "sms", "sent_at": before}
+        engine,
+        "sends",
+        {"send_id": "1", "campaign_id": "c", "customer_id": "sent", "channel": "sms", "sent_at": before},
     )
     receipt = {"receipt_id": "1", "customer_id": "received", "coupon_id": "k", "received_at": before}
     _store(engine, "coupon_receipts", receipt, {**receipt, "receipt_id": "2", "customer_id": "sent"})
