@@ -30,7 +30,9 @@ def days_from(first: date) -> Days:
 )
 def house_resource(context: dg.InitResourceContext) -> Iterator[House]:
     """Open the home that the run's configuration, else the environment, names."""
-    given = {name: value or os.environ.get(f"O2O_{name.upper()}", "") for name, value in context.resource_config.items()}
+    given = {
+        name: value or os.environ.get(f"O2O_{name.upper()}", "") for name, value in context.resource_config.items()
+    }
     folder = Path(given["input"]) if given["input"] else None
     with open_house(given["source"], folder, given["home"] or None, context.log.info) as house:  # type: ignore[union-attr]
         yield house
@@ -88,7 +90,9 @@ def _landing_sensor(job: Any) -> dg.SensorDefinition:
     def landing(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         folder = Path(os.environ.get("O2O_HOME") or "var/complete-journey") / "landing"
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        seen = "\n".join(f"{path.relative_to(folder)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
+        seen = "\n".join(
+            f"{path.relative_to(folder)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files
+        )
         if not files or seen == context.cursor:
             return dg.SkipReason(f"nothing new in {folder}")
         day = datetime.now(UTC).date().isoformat()

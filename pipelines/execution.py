@@ -123,6 +123,3 @@ def _failure(outcome: Any) -> O2OError:
         if error:
             return O2OError(f"{event.step_key} failed: {error.message.strip()}")
     return O2OError("the run failed", next_step="look at it in Dagster: make dev")
-
-
-

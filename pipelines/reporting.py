@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 import dagster as dg
@@ -103,7 +104,7 @@ def _chart_page(house: House, report: StepReport, name: str, as_of: date | None)
 
 def as_markdown(table: pd.DataFrame) -> str:
     """Return a small table as Markdown."""
-    rows = [table.columns, ["---"] * len(table.columns), *table.itertuples(index=False)]
+    rows: list[Iterable[object]] = [table.columns, ["---"] * len(table.columns), *table.to_numpy(dtype=object)]
     return "\n".join("| " + " | ".join(_cell(value) for value in row) + " |" for row in rows)
 
 

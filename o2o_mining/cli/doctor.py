@@ -60,7 +60,11 @@ def _installation() -> Iterator[Finding]:
 
 def _home(path: Path) -> Iterator[Finding]:
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    yield "home", os.access(existing, os.W_OK), f"{path} {'can' if os.access(existing, os.W_OK) else 'cannot'} be written"
+    yield (
+        "home",
+        os.access(existing, os.W_OK),
+        f"{path} {'can' if os.access(existing, os.W_OK) else 'cannot'} be written",
+    )
     free = shutil.disk_usage(existing).free / _GIB
     yield "disk", free >= _FREE_GB, f"{free:.1f} GB free"
     try:

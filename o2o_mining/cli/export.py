@@ -41,7 +41,13 @@ def export() -> None:
 @_options
 @reporting_errors
 def segment(
-    name: str, as_of: str | None, file_format: str, language: str | None, out: Path | None, home: str | None, as_json: bool
+    name: str,
+    as_of: str | None,
+    file_format: str,
+    language: str | None,
+    out: Path | None,
+    home: str | None,
+    as_json: bool,
 ) -> None:
     """Write the members of a segment who consent to marketing, such as: champions."""
     opened, settings = _open(home)

@@ -6,8 +6,8 @@ import logging
 import re
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-# A phone: an optional +, then 8 to 15 digits with the usual separators; dates and money stay below 8 digits in a row.
-_PHONE = re.compile(r"(?<![\w.:-])\+?\d(?:[ ()]?-?\d){8,14}(?![\w.:-])")
+# A phone: an optional +, then 9 to 15 digits with the usual separators; a date has 8, a moment goes on with a colon.
+_PHONE = re.compile(r"(?<!\w)(?<!\d[.:-])\+?\(?\d(?:[ ()]{0,2}-?\d){8,14}(?!\w|[.:-]\d)")
 
 
 def redact(text: str) -> str:

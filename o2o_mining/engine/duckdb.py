@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import ibis
+import ibis.expr.operations as ops
 import pyarrow.parquet as pq
 
 from o2o_mining.contracts.catalogue import TABLES, contract, contracts_version
@@ -121,8 +122,7 @@ class DuckDBEngine(Engine):
 
     def read(self, table: str) -> ir.Table:
         """Return a contract table; of feeds also ``_file``."""
-        contract(table)
-        return self._ibis.table(table)
+        return _contract_table(table)
 
     def slices(self, table: str) -> list[date | None]:
         """Return the days a table holds; ``[None]`` for a table without ``as_of`` that was written."""
@@ -317,8 +317,10 @@ class DuckDBEngine(Engine):
     # -- small things --------------------------------------------------------------------------------------------
 
     def _compile(self, expr: ir.Table) -> str:
-        self._ibis._run_pre_execute_hooks(expr)  # makes tables held in memory known to the connection
-        return str(self._ibis.compile(expr))
+        if expr.op().find(ops.InMemoryTable):
+            self._ibis._run_pre_execute_hooks(expr)  # makes tables held in memory known to the connection
+            return str(self._ibis.compile(expr))
+        return _compiled(expr.op())
 
     def _number(self, sql: str) -> int:
         """Return the one number that a statement gives: a count, or the rows it changed.
@@ -355,6 +357,20 @@ def _understood(name: str, given: str) -> str:
 
 # A record over this size is refused by DuckDB; the record splitter rejects it before.
 _MAX_RECORD_BYTES = 16 * 2**20
+
+
+@cache
+def _contract_table(name: str) -> ir.Table:
+    """Return a contract table without an engine, so that what is made of it compiles the same for all."""
+    table = contract(name)
+    extra = {FILE_COLUMN: "int32"} if table.kind is Kind.FEED else {}
+    return ibis.table({**table.schema, **extra}, name=name)
+
+
+@lru_cache(maxsize=512)
+def _compiled(op: ops.Node) -> str:
+    """Return an expression as SQL. Compiling takes longer than running it on a small home."""
+    return str(ibis.to_sql(op.to_expr(), dialect="duckdb", pretty=False))
 
 
 @cache

@@ -52,7 +52,10 @@ def put_file(folder: Path, table: str, as_of: date | None, rows: int, write: Cal
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
     name = f"{as_of or 'all'}-{sha256[:16]}.parquet"
-    temporary.replace(pool / name)
+    if (pool / name).exists():
+        temporary.unlink()
+    else:
+        temporary.replace(pool / name)
     return Slice(table, as_of, f"files/{table}/{name}", sha256, rows)
 
 

@@ -53,8 +53,8 @@ class Ledger:
         return any(b.feed == found.feed and b.file == found.path and b.sha256 == sha256 for b in self.bookings)
 
     def knows_content(self, feed: str, sha256: str) -> bool:
-        """Whether this content was loaded under any path."""
-        return any(b.feed == feed and b.sha256 == sha256 for b in self.bookings)
+        """Whether good rows of this content were loaded under any path: under a wrong ending there are none."""
+        return any(b.feed == feed and b.sha256 == sha256 and b.rows_read > b.rows_quarantined for b in self.bookings)
 
     def id_of(self, found: Input) -> int:
         """Return the number of a file: its own if its path was loaded before, so that no row loses its file."""

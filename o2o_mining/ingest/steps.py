@@ -50,9 +50,9 @@ def load_feeds(
 
 
 def _feed_report(engine: Engine, ledger: Ledger, feed: str, loaded: list[Booking]) -> StepReport:
-    notes = []
     if feed not in {booking.feed for booking in ledger.bookings}:
-        notes.append(f"no feed {feed}")
+        return StepReport(feed, 0, notes=(f"no feed {feed}",), figures={"files loaded": 0, "rows read": 0})
+    notes = []
     for booking in loaded:
         if booking.rows_quarantined:
             notes.append(f"{booking.file}: {booking.rows_quarantined} of {booking.rows_read} rows in quarantine")

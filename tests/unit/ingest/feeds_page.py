@@ -71,7 +71,7 @@ class PageColumn:
         if self.type == "id":
             return f"{self.name}-{number}"
         if self.type in ("int", "double", "money"):
-            return str(number) if self.key else "1"
+            return str(number) if self.key else "0.5" if self.name == "discount" else "1"
         if self.type == "date":
             return "2017-07-01"
         return {"timestamp": "2017-07-01 12:00:00", "boolean": "true", "text": "any text"}[self.type]

@@ -40,7 +40,9 @@ def _plain(value: Any) -> Any:
 
 
 def from_text(type_: str, *texts: str | None) -> list[Any]:
-    rows = ibis.memtable({"f0": list(texts), "_ordinal": list(range(len(texts)))}, schema={"f0": "string", "_ordinal": "int64"})
+    rows = ibis.memtable(
+        {"f0": list(texts), "_ordinal": list(range(len(texts)))}, schema={"f0": "string", "_ordinal": "int64"}
+    )
     return _values(type_, rows)
 
 
@@ -79,20 +81,40 @@ def test_an_integer_is_taken(text: str, value: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["12.5", "1e3", "0x10", "1_000", "1,000", " 12", "12 ", "--1", "+", "abc", "true", "NaN", "inf", "٣", str(2**63), "9" * 30],
+    [
+        "12.5",
+        "1e3",
+        "0x10",
+        "1_000",
+        "1,000",
+        " 12",
+        "12 ",
+        "--1",
+        "+",
+        "abc",
+        "true",
+        "NaN",
+        "inf",
+        "٣",
+        str(2**63),
+        "9" * 30,
+    ],
 )
 def test_what_is_no_integer_is_refused(text: str) -> None:
     assert from_text("int", text) == [BAD]
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("1", 1.0), (".5", 0.5), ("5.", 5.0), ("-2.75", -2.75), ("1e3", 1000.0), ("1E-3", 0.001), ("0.1", 0.1)]
+    ("text", "value"),
+    [("1", 1.0), (".5", 0.5), ("5.", 5.0), ("-2.75", -2.75), ("1e3", 1000.0), ("1E-3", 0.001), ("0.1", 0.1)],
 )
 def test_a_double_is_taken(text: str, value: float) -> None:
     assert from_text("double", text) == [value]
 
 
-@pytest.mark.parametrize("text", ["NaN", "nan", "inf", "-Infinity", "1e999", "0x1p3", "1_0.5", "1,5", ".", "e5", "", " 1"])
+@pytest.mark.parametrize(
+    "text", ["NaN", "nan", "inf", "-Infinity", "1e999", "0x1p3", "1_0.5", "1,5", ".", "e5", "", " 1"]
+)
 def test_what_is_no_number_is_refused(text: str) -> None:
     assert from_text("double", text) == [BAD if text else None]
 
@@ -106,7 +128,9 @@ def test_money_is_taken(text: str, value: str) -> None:
     assert from_text("money", text) == [Decimal(value)]
 
 
-@pytest.mark.parametrize("text", ["12.345", "12.340", "1e2", "1,000.00", "$5", "5 USD", "NaN", "10000000000000000", "1_0", "."])
+@pytest.mark.parametrize(
+    "text", ["12.345", "12.340", "1e2", "1,000.00", "$5", "5 USD", "NaN", "10000000000000000", "1_0", "."]
+)
 def test_what_is_no_money_is_refused(text: str) -> None:
     assert from_text("money", text) == [BAD]
 
@@ -137,7 +161,14 @@ def test_a_timestamp_is_taken_in_utc(text: str, value: datetime) -> None:
 @pytest.mark.parametrize(
     "text",
     ["2017-07-01 24:00:00", "2017-07-01 12:60:00", "2017-07-01 12:30:60", "2017-02-29", "2017-13-01", "2017-7-1"]
-    + ["01.07.2017", "20170701", "1498867200", "2017-07-01 12:30:45.1234567", "2017-07-01 12:30:45 PM", "2017-07-01+08:00"]
+    + [
+        "01.07.2017",
+        "20170701",
+        "1498867200",
+        "2017-07-01 12:30:45.1234567",
+        "2017-07-01 12:30:45 PM",
+        "2017-07-01+08:00",
+    ]
     + ["2017-07-01 12:30:45+16:00", "2017-07-01 12:30:45 UTC", "2017-07-01 12:30:45+08:00:30", "now", "infinity"]
     + ["0000-01-01", "10000-01-01", "2017-07-01T", "2017-07-01 12"],
 )
@@ -149,7 +180,9 @@ def test_a_day_is_a_moment_at_midnight_utc() -> None:
     day = pd.Timestamp(2017, 7, 1).to_pydatetime()
     taken = ["2017-07-01", "2017-07-01 00:00:00", "2017-07-01T00:00:00Z", "2017-07-01T08:00:00+08:00"]
     assert from_text("date", *taken) == [day] * 4
-    assert from_text("date", "2017-07-01 00:00:01", "2017-07-01T00:00:00+08:00", "2017-02-30", "07/01/2017") == [BAD] * 4
+    assert (
+        from_text("date", "2017-07-01 00:00:01", "2017-07-01T00:00:00+08:00", "2017-02-30", "07/01/2017") == [BAD] * 4
+    )
 
 
 def test_booleans_are_true_false_one_and_zero() -> None:
@@ -192,7 +225,16 @@ def test_texts_from_parquet_may_be_dictionaries_large_or_bytes(parquet: Any) -> 
 
 
 def test_integers_from_parquet_may_be_of_any_size_and_whole_floats_or_decimals(parquet: Any) -> None:
-    for given_type in (pa.int8(), pa.uint8(), pa.int16(), pa.uint32(), pa.int64(), pa.uint64(), pa.float32(), pa.float64()):
+    for given_type in (
+        pa.int8(),
+        pa.uint8(),
+        pa.int16(),
+        pa.uint32(),
+        pa.int64(),
+        pa.uint64(),
+        pa.float32(),
+        pa.float64(),
+    ):
         assert parquet("int", [7, None], given_type) == [7, None]
     assert parquet("int", [2**63], pa.uint64()) == [BAD]
     assert parquet("int", [12.5, float("inf"), float("nan")], pa.float64()) == [BAD] * 3

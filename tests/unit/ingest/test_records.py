@@ -151,7 +151,9 @@ def agree(folder: Path, data: bytes, limit: int = 100) -> Records:
     return found
 
 
-PIECES = st.sampled_from([b"a", b",", b'"', b"\n", b"\r\n", b"\r", "é".encode(), b"\xff", b"\x00", b'""', b'"a"', b"a,a\n"])
+PIECES = st.sampled_from(
+    [b"a", b",", b'"', b"\n", b"\r\n", b"\r", "é".encode(), b"\xff", b"\x00", b'""', b'"a"', b"a,a\n"]
+)
 
 
 @settings(max_examples=1200, deadline=None)

@@ -86,7 +86,7 @@ def test_every_allowed_value_passes_and_nullable_columns_may_be_empty(world: Wor
         rows += [{column.name: str(int(end))} for end in (column.low, column.high) if end is not None]
         rows += [{column.name: "x" * 64}] if column.type == "id" else []
     rows.append({column.name: "" for column in FEEDS[feed] if column.nullable})
-    rows = [good_row(feed, i) | ({} if "rate" in row.values() else row) for i, row in enumerate(rows)]
+    rows = [good_row(feed, i) | ({"kind": "fixed"} if "discount" in row else {}) | row for i, row in enumerate(rows)]
     world.put(f"{feed}.{ending}", rows)
     world.load()
     assert world.quarantine() == []
@@ -114,7 +114,9 @@ def test_a_discount_is_judged_by_its_kind(world: World, kind: str, discount: str
 
 def test_moments_that_are_equal_are_in_order_also_across_offsets(world: World) -> None:
     header = "campaign_id,starts_at,ends_at\n"
-    world.put("campaigns.csv", f"{header}a,2017-07-01,2017-07-01T08:00:00+08:00\nb,2017-07-01,2017-07-01T08:00:00+09:00\n")
+    world.put(
+        "campaigns.csv", f"{header}a,2017-07-01,2017-07-01T08:00:00+08:00\nb,2017-07-01,2017-07-01T08:00:00+09:00\n"
+    )
     world.load()
     assert world.quarantine() == [(3, "time_order", None)]
 
@@ -189,7 +191,12 @@ def test_the_quarantine_holds_the_record_as_it_was_written(world: World) -> None
     world.put("reviews.csv", text)
     world.load()
     one, two = world.rows("quarantine")
-    assert (one["feed"], one["file"], one["line"], one["reason"]) == ("reviews", "reviews.csv", 2, "out_of_range:rating")
+    assert (one["feed"], one["file"], one["line"], one["reason"]) == (
+        "reviews",
+        "reviews.csv",
+        2,
+        "out_of_range:rating",
+    )
     assert one["raw"] == 'r1,c,m,2017-07-01,6,false,"so, so ""good""\n五星"'
     assert (two["line"], two["reason"], two["raw"]) == (4, "malformed_line", "r2,c,m,2017-07-01,5")
 
