@@ -31,7 +31,7 @@ lint: $(VENV)/.dev-stamp ## check style, types and doors
 	$(VENV)/bin/mypy
 
 dev: $(VENV)/.dev-stamp ## open Dagster's UI over the pipelines
-	DAGSTER_HOME="$(CURDIR)" $(VENV)/bin/dagster dev -m pipelines.definitions
+	DAGSTER_HOME="$(CURDIR)" PYTHONWARNINGS=ignore:Function:Warning $(VENV)/bin/dagster dev -m pipelines.definitions
 
 bench: $(VENV)/.dev-stamp ## run the benchmarks
 	$(PY) -m benchmarks.run

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.plan.objects import ErrorSource
 
 from o2o_mining.core.errors import O2OError
 from o2o_mining.core.settings import SETTINGS_FILE
@@ -16,7 +18,7 @@ from o2o_mining.engine.snapshot import read_manifest
 from pipelines.assets.ingest import FEEDS
 from pipelines.definitions import JOB, build_definitions
 from pipelines.house import House, Say, open_house
-from pipelines.instance import open_instance
+from pipelines.instance import PROCESS_TAG, end_orphans, open_instance
 from pipelines.reporting import CHECK
 
 _SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -61,6 +63,7 @@ def run(kind: str, folder: Path | None, home: Path | str | None, as_of: date | N
         If anything fails; what was published before stays.
     """
     with open_house(kind, folder, home, say) as house, open_instance() as instance:
+        end_orphans(instance)
         definitions = build_definitions(
             first_day=house.settings.first_partition, house=dg.ResourceDefinition.hardcoded_resource(house)
         )
@@ -102,6 +105,7 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, selection: set
         asset_selection=[dg.AssetKey(name) for name in sorted(selection)],
         partition_key=as_of.isoformat() if as_of else None,
         run_config=_SILENT,
+        tags={PROCESS_TAG: str(os.getpid())},
         raise_on_error=False,
     )
     if not outcome.success:
@@ -117,6 +121,8 @@ def _failure(outcome: Any) -> O2OError:
                 next_step=f"look at {event.asset_key.to_user_string()} in Dagster: make dev",
             )
     for event in outcome.filter_events(lambda event: event.is_step_failure):
+        if event.step_failure_data.error_source is ErrorSource.INTERRUPT:
+            raise KeyboardInterrupt
         error = event.step_failure_data.error
         while error and error.cause:
             error = error.cause

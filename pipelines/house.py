@@ -59,6 +59,7 @@ def open_house(kind: str, folder: Path | None, home: Path | str | None, say: Say
         Told what is going on.
     """
     source = source_of(kind, folder)
+    source.find()  # a folder that is not there is said before a home is made for it
     path = home_path(home, source=kind)
     with open_warehouse(path, Origin(source.kind, source.place, source.defaults)) as engine:
         settings = read_settings(path, source.defaults)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster._core.instance.ref import InstanceRef
 
+PROCESS_TAG = "o2o/process"
 # The command line speaks for itself: no files with the output of steps.
 _NO_COMPUTE_LOGS = {
     "module": "dagster._core.storage.noop_compute_log_manager",
@@ -58,6 +59,25 @@ def open_instance() -> Iterator[DagsterInstance]:
             yield instance
     finally:
         sqlalchemy.event.remove(sqlalchemy.Engine, "connect", _without_waiting)
+
+
+def end_orphans(instance: DagsterInstance) -> None:
+    """End the runs of ours whose process is gone: a run that seems to go on for ever blocks Dagster's queue."""
+    going_on = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
+    for run in instance.get_runs(filters=RunsFilter(statuses=going_on)):
+        process = run.tags.get(PROCESS_TAG)
+        if process and not _is_alive(int(process)):
+            instance.report_run_failed(run, f"the process of this run ({process}) is gone")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _without_waiting(connection: Any, _record: Any) -> None:

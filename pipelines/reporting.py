@@ -90,7 +90,7 @@ def _metadata(house: House, report: StepReport, as_of: date | None) -> dict[str,
     for name, sample in report.samples.items():
         shown[name] = dg.MetadataValue.md(as_markdown(sample))
     for name in report.charts:
-        shown[name] = dg.MetadataValue.url(_chart_page(house, report, name, as_of))
+        shown[f"chart {name}"] = dg.MetadataValue.url(_chart_page(house, report, name, as_of))
     return shown
 
 

@@ -14,6 +14,7 @@ from o2o_mining.core.errors import O2OError, UsageError
 
 FAILED = 1
 WRONG_USAGE = 2
+INTERRUPTED = 130
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -38,6 +39,10 @@ def reporting_errors(command: _Command) -> _Command:
                 if error.next_step:
                     click.echo(f"Next:  {error.next_step}", err=True)
             sys.exit(WRONG_USAGE if isinstance(error, UsageError) else FAILED)
+
+        except KeyboardInterrupt:
+            click.echo("Interrupted; what was published before stays.", err=True)
+            sys.exit(INTERRUPTED)
 
     return guarded  # type: ignore[return-value]
 

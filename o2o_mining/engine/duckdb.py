@@ -16,12 +16,13 @@ import ibis.expr.operations as ops
 import pyarrow.parquet as pq
 
 from o2o_mining.contracts.catalogue import TABLES, contract, contracts_version
-from o2o_mining.contracts.schema import Column, Kind, Table
+from o2o_mining.contracts.schema import Kind, Table
 from o2o_mining.core.errors import ContractError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, Upsert, Violation
 from o2o_mining.engine.checks import broken_rules, conform
 from o2o_mining.engine.snapshot import put_file, put_manifest, remove_old
+from o2o_mining.engine.sql import literal, quoted, sql_type, understood
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -32,28 +33,6 @@ CREATE TABLE IF NOT EXISTS _slices (
     table_name VARCHAR, as_of DATE, file VARCHAR, sha256 VARCHAR, rows BIGINT, UNIQUE (table_name, as_of)
 )
 """
-
-
-def quoted(name: str) -> str:
-    """Return a name as an SQL identifier.
-
-    Examples
-    --------
-    >>> quoted("as_of")
-    '"as_of"'
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return a text as an SQL literal.
-
-    Examples
-    --------
-    >>> literal("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
 
 
 class DuckDBEngine(Engine):
@@ -116,7 +95,7 @@ class DuckDBEngine(Engine):
         types = [row[1] for row in self.connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()]
         given = pq.read_schema(path).names
         places = [given.index(name) for name in names]
-        columns = ", ".join(f"{_understood(f'c{place}', types[place])} AS f{i}" for i, place in enumerate(places))
+        columns = ", ".join(f"{understood(f'c{place}', types[place])} AS f{i}" for i, place in enumerate(places))
         every = ", ".join(f"c{i}" for i in range(len(given)))
         return self._view(f"SELECT {columns}, _ordinal FROM {read} AS t({every}, _ordinal)")
 
@@ -272,7 +251,7 @@ class DuckDBEngine(Engine):
         self, folder: Path, *, inputs: Sequence[Mapping[str, str]], now: date | None, keep: int, run_id: str
     ) -> str:
         """Write what changed as Parquet, list everything in a manifest, switch the pointer; return the snapshot."""
-        for name, as_of, rows in self._changed_slices():
+        for name, as_of, rows in self._changed_slices(folder):
             done = put_file(folder, name, as_of, rows, partial(self._write_parquet, contract(name), as_of))
             self.connection.execute(
                 "UPDATE _slices SET file = ?, sha256 = ? WHERE table_name = ? AND as_of IS NOT DISTINCT FROM ?",
@@ -289,11 +268,16 @@ class DuckDBEngine(Engine):
         remove_old(folder, keep=keep)
         return name
 
-    def _changed_slices(self) -> list[tuple[str, date | None, int]]:
+    def _changed_slices(self, folder: Path) -> list[tuple[str, date | None, int]]:
+        """Return what has no file yet, or none any more: somebody may have removed the snapshots."""
         found = self.connection.execute(
-            "SELECT table_name, as_of, rows FROM _slices WHERE file IS NULL ORDER BY table_name, as_of"
+            "SELECT table_name, as_of, rows, file FROM _slices ORDER BY table_name, as_of"
         ).fetchall()
-        return [(name, as_of, rows) for name, as_of, rows in found if contract(name).published]
+        return [
+            (name, as_of, rows)
+            for name, as_of, rows, file in found
+            if contract(name).published and (file is None or not (folder / file).is_file())
+        ]
 
     def _write_parquet(self, table: Table, as_of: date | None, path: Path) -> None:
         columns = ", ".join(map(quoted, table.published_names))
@@ -346,15 +330,6 @@ class DuckDBEngine(Engine):
         self._ibis.disconnect()
 
 
-def _understood(name: str, given: str) -> str:
-    """Return a Parquet column in a type that Ibis knows, without a loss."""
-    if given == "BLOB":  # text of old writers; what is none stays readable
-        return f"coalesce(TRY(decode({name})), CAST({name} AS VARCHAR))"
-    if given == "TIMESTAMPTZ_NS":
-        return f"CAST({name} AS TIMESTAMP_NS)"
-    return f"CAST({name} AS VARCHAR)" if given == '"NULL"' else name
-
-
 # A record over this size is refused by DuckDB; the record splitter rejects it before.
 _MAX_RECORD_BYTES = 16 * 2**20
 
@@ -383,20 +358,3 @@ def _counting(name: str) -> tuple[tuple[str, ...], str]:
         rules[rule] = rules[rule] | broken if rule in rules else broken
     counts = rows.aggregate(**{f"r{i}": rule.sum() for i, rule in enumerate(rules.values())})
     return tuple(rules), str(ibis.to_sql(counts, dialect="duckdb", pretty=False))
-
-
-def sql_type(column: Column) -> str:
-    """Return a column's type as DuckDB writes it.
-
-    Examples
-    --------
-    >>> sql_type(Column("name", "text", "Name of the merchant."))
-    'VARCHAR'
-    """
-    return _SQL_TYPES.get(column.engine_type, column.engine_type.upper())
-
-
-_SQL_TYPES = {
-    "string": "VARCHAR", "int64": "BIGINT", "float64": "DOUBLE", "timestamp(6)": "TIMESTAMP",
-    "array<string>": "VARCHAR[]", "array<float64>": "DOUBLE[]",
-}  # fmt: skip

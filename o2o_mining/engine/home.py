@@ -14,8 +14,8 @@ from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.schema import Kind
 from o2o_mining.core.errors import HomeError, UsageError
 from o2o_mining.core.moments import parse_day
-from o2o_mining.engine.duckdb import literal, quoted, sql_type
 from o2o_mining.engine.snapshot import read_manifest
+from o2o_mining.engine.sql import literal, quoted, sql_type
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

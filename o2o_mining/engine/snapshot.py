@@ -48,11 +48,11 @@ def put_file(folder: Path, table: str, as_of: date | None, rows: int, write: Cal
     pool.mkdir(parents=True, exist_ok=True)
     temporary = pool / "writing.parquet"
     write(temporary)
+    sha256 = _sha256(temporary)
     with temporary.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
     name = f"{as_of or 'all'}-{sha256[:16]}.parquet"
-    if (pool / name).exists():
+    if (pool / name).is_file() and _sha256(pool / name) == sha256:  # it lies there, whole
         temporary.unlink()
     else:
         temporary.replace(pool / name)

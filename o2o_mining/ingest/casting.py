@@ -43,8 +43,6 @@ def parse(column: Column, value: ir.Value) -> tuple[ir.Value, ir.BooleanValue]:
     >>> bad.execute().tolist()
     [False, True]
     """
-    if value.type().is_null():
-        return ibis.null(column.engine_type), ibis.literal(False)
     if value.type().is_nested():
         return ibis.null(column.engine_type), value.notnull()
     if _is_of_type(column, value):

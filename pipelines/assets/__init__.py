@@ -1,6 +1,7 @@
 """The assets: one module per room, each asset a partition turned into an as_of and a step called with it."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 
 import dagster as dg
@@ -13,8 +14,19 @@ from pipelines.reporting import check_spec, result, spec
 Days = dg.PartitionsDefinition[str]
 Step = Callable[[House, date], StepReport | Iterable[StepReport]]
 
-# A warehouse that is busy or a disk that hiccups deserves a second try; a broken contract fails again at once.
-RETRY = dg.RetryPolicy(max_retries=0, delay=2)
+SECONDS_TO_RETRY = 2
+
+
+@contextmanager
+def retrying() -> Iterator[None]:
+    """Try a step a second time when the disk failed it; a broken contract would only fail again.
+
+    Dagster's own retry policy is not used: it takes an interrupt from the keyboard for a failure, too.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise dg.RetryRequested(max_retries=1, seconds_to_wait=SECONDS_TO_RETRY) from error
 
 
 def table_assets(
@@ -38,14 +50,15 @@ def table_assets(
         name=name,
         specs=[spec(table, deps=deps, partitions=days) for table, deps in tables.items()],
         check_specs=[check_spec(table) for table in tables],
-        retry_policy=RETRY,
     )
     def write(
         context: dg.AssetExecutionContext, house: dg.ResourceParam[House]
     ) -> Iterator[dg.MaterializeResult[None]]:
         as_of = parse_day(context.partition_key) if context.has_partition_key else None
-        made = step(house, as_of or date.min)
-        for report in [made] if isinstance(made, StepReport) else made:
+        with retrying():
+            made = step(house, as_of or date.min)
+            reports = [made] if isinstance(made, StepReport) else list(made)
+        for report in reports:
             yield result(house, report, as_of=as_of)
 
     return write

@@ -4,7 +4,7 @@ import dagster as dg
 
 from o2o_mining.contracts.catalogue import TABLES
 from o2o_mining.ingest.steps import loaded_inputs
-from pipelines.assets import RETRY
+from pipelines.assets import retrying
 from pipelines.house import House
 from pipelines.reporting import OWNER
 
@@ -21,16 +21,16 @@ def assets() -> list[dg.AssetsDefinition]:
         description="Immutable Parquet files of every published table, and the manifest that lists them.",
         owners=[OWNER],
         kinds={"parquet"},
-        retry_policy=RETRY,
     )
     def publish(context: dg.AssetExecutionContext, house: dg.ResourceParam[House]) -> dg.MaterializeResult[None]:
-        name = house.engine.publish(
-            house.home / "snapshots",
-            inputs=loaded_inputs(house.engine),
-            now=house.now,
-            keep=house.settings.snapshots_kept,
-            run_id=context.run.run_id,
-        )
+        with retrying():
+            name = house.engine.publish(
+                house.home / "snapshots",
+                inputs=loaded_inputs(house.engine),
+                now=house.now,
+                keep=house.settings.snapshots_kept,
+                run_id=context.run.run_id,
+            )
         house.say(f"published snapshot {name}")
         return dg.MaterializeResult(metadata={"snapshot": name, "folder": str(house.home / "snapshots")})
 

@@ -48,7 +48,8 @@ TIME_ORDER = {  # what may not come before what
 }
 
 _COLUMN = re.compile(
-    r"(?P<name>\w+)(?P<mark>[*?]?)(?: (?P<type>[a-z]+))?(?: \((?P<allowed>[\w,]+)\))?(?: (?P<low>-?\d+)\.\.(?P<high>\d*))?$"
+    r"(?P<name>\w+)(?P<mark>[*?]?)(?: (?P<type>[a-z]+))?"
+    r"(?: \((?P<allowed>[\w,]+)\))?(?: (?P<low>-?\d+)\.\.(?P<high>\d*))?$"
 )
 
 

@@ -25,6 +25,12 @@ BAD = "bad type"
 ENGINE = DuckDBEngine(":memory:", Settings(threads=1))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    ENGINE.close()
+
+
 def _values(type_: str, values: ibis.Table) -> list[Any]:
     typed, bad = parse(Column("x", type_, "A column."), values.f0)
     said = ENGINE.execute(values.select(typed=typed, bad=bad, _ordinal=values._ordinal).order_by("_ordinal"))
@@ -119,11 +125,13 @@ def test_what_is_no_number_is_refused(text: str) -> None:
     assert from_text("double", text) == [BAD if text else None]
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("12", "12.00"), ("12.3", "12.30"), ("12.34", "12.34"), (".5", "0.50"), ("7.", "7.00"), ("-0.01", "-0.01")]
-    + [("9999999999999999.99", "9999999999999999.99"), ("0", "0.00"), ("0012.30", "12.30")],
-)
+MONEY = [
+    ("12", "12.00"), ("12.3", "12.30"), ("12.34", "12.34"), (".5", "0.50"), ("7.", "7.00"), ("-0.01", "-0.01"),
+    ("9999999999999999.99", "9999999999999999.99"), ("0", "0.00"), ("0012.30", "12.30"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "value"), MONEY)
 def test_money_is_taken(text: str, value: str) -> None:
     assert from_text("money", text) == [Decimal(value)]
 
@@ -158,20 +166,21 @@ def test_a_timestamp_is_taken_in_utc(text: str, value: datetime) -> None:
     assert from_text("timestamp", text) == [value]
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["2017-07-01 24:00:00", "2017-07-01 12:60:00", "2017-07-01 12:30:60", "2017-02-29", "2017-13-01", "2017-7-1"]
-    + [
+NO_TIMESTAMPS = [
+    "2017-07-01 24:00:00", "2017-07-01 12:60:00", "2017-07-01 12:30:60", "2017-02-29", "2017-13-01", "2017-7-1",
+
         "01.07.2017",
         "20170701",
         "1498867200",
         "2017-07-01 12:30:45.1234567",
         "2017-07-01 12:30:45 PM",
         "2017-07-01+08:00",
-    ]
-    + ["2017-07-01 12:30:45+16:00", "2017-07-01 12:30:45 UTC", "2017-07-01 12:30:45+08:00:30", "now", "infinity"]
-    + ["0000-01-01", "10000-01-01", "2017-07-01T", "2017-07-01 12"],
-)
+    "2017-07-01 12:30:45+16:00", "2017-07-01 12:30:45 UTC", "2017-07-01 12:30:45+08:00:30", "now", "infinity",
+    "0000-01-01", "10000-01-01", "2017-07-01T", "2017-07-01 12",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_TIMESTAMPS)
 def test_what_is_no_timestamp_is_refused(text: str) -> None:
     assert from_text("timestamp", text) == [BAD]
 
@@ -214,7 +223,7 @@ def test_ids_from_parquet_may_be_numbers(parquet: Any) -> None:
     assert parquet("id", [12.0, None, 3.5], pa.float64()) == ["12", None, "3.5"]
     assert parquet("id", [float("nan")], pa.float64()) == [BAD]
     assert parquet("id", [Decimal("12.00")], pa.decimal128(10, 2)) == ["12"]
-    assert parquet("id", [Decimal("1200")], pa.decimal128(10, 0)) == ["1200"]
+    assert parquet("id", [Decimal(1200)], pa.decimal128(10, 0)) == ["1200"]
 
 
 def test_texts_from_parquet_may_be_dictionaries_large_or_bytes(parquet: Any) -> None:
@@ -255,7 +264,7 @@ def test_doubles_from_parquet_may_be_any_number_that_a_double_holds(parquet: Any
 def test_money_from_parquet_may_have_any_scale_if_the_further_decimals_are_zero(parquet: Any) -> None:
     assert parquet("money", [Decimal("12.34"), None], pa.decimal128(18, 2)) == [Decimal("12.34"), None]
     assert parquet("money", [Decimal("12.3400"), Decimal("12.3450")], pa.decimal128(20, 4)) == [Decimal("12.34"), BAD]
-    assert parquet("money", [Decimal("5")], pa.decimal128(9, 0)) == [Decimal("5.00")]
+    assert parquet("money", [Decimal(5)], pa.decimal128(9, 0)) == [Decimal("5.00")]
     assert parquet("money", [Decimal(10**17), Decimal(3)], pa.decimal128(18, 0)) == [BAD, Decimal("3.00")]
     assert parquet("money", [12, 10**17], pa.int64()) == [Decimal("12.00"), BAD]
     assert parquet("money", [3], pa.int8()) == [Decimal("3.00")]

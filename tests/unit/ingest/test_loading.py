@@ -1,4 +1,4 @@
-"""Every record is accepted, quarantined or a duplicate, in one run or several, whatever its file and its place in it."""
+"""Every record is accepted, quarantined or a duplicate, in one run or several, whatever its file and its place."""
 
 from __future__ import annotations
 
@@ -441,20 +441,23 @@ def test_a_report_names_what_went_to_quarantine(world: World) -> None:
 # -- size ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_million_rows_are_loaded_in_little_memory(tmp_path: Path) -> None:
+def test_a_million_rows_are_loaded_in_little_memory_with_their_lines(tmp_path: Path) -> None:
     folder = tmp_path / "given"
     folder.mkdir()
     with (folder / "coupon_products.csv").open("w") as file:
         file.write("coupon_id,product_id\n")
-        file.writelines(f"coupon-{i % 1000},{i}\n" for i in range(1_000_000))
-    engine = DuckDBEngine(tmp_path / "warehouse.duckdb", Settings(threads=1, memory_limit="400MB"))
+        file.writelines(f"coupon-{i % 1000},{'' if i % 99_999 == 7 else i}\n" for i in range(1_000_000))
+    engine = DuckDBEngine(tmp_path / "warehouse.duckdb", Settings(threads=4, memory_limit="400MB"))
     tracemalloc.start()
     load_feeds(engine, [FolderSource(folder)])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert int(engine.execute(engine.read("coupon_products").count())) == 1_000_000
+    assert int(engine.execute(engine.read("coupon_products").count())) == 1_000_000 - 11
+    lines = engine.execute(engine.read("quarantine").line)
     engine.close()
     assert peak < 100 * 2**20
+    # Several threads read the file, and still every line has its number.
+    assert sorted(lines) == [2 + i for i in range(7, 1_000_000, 99_999)]
 
 
 def test_no_scratch_file_is_left(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

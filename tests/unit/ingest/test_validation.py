@@ -100,12 +100,14 @@ def test_a_name_of_a_channel_that_is_not_listed_passes_unless_it_holds_the_sign_
     assert world.quarantine() == found
 
 
-@pytest.mark.parametrize(
-    ("kind", "discount", "reason"),
-    [("rate", "0.1", None), ("rate", "0", "out_of_range:discount"), ("rate", "1", "out_of_range:discount")]
-    + [("rate", "15", "out_of_range:discount"), ("fixed", "15", None), ("threshold", "20", None), ("", "3", None)]
-    + [("rate", "", None), ("fixed", "-1", "out_of_range:discount"), ("fixed", "0", None)],
-)
+DISCOUNTS = [
+    ("rate", "0.1", None), ("rate", "0", "out_of_range:discount"), ("rate", "1", "out_of_range:discount"),
+    ("rate", "15", "out_of_range:discount"), ("fixed", "15", None), ("threshold", "20", None), ("", "3", None),
+    ("rate", "", None), ("fixed", "-1", "out_of_range:discount"), ("fixed", "0", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "discount", "reason"), DISCOUNTS)
 def test_a_discount_is_judged_by_its_kind(world: World, kind: str, discount: str, reason: str | None) -> None:
     world.put("coupons.csv", f"{COUPONS}c,m,{kind},{discount}\n")
     world.load()

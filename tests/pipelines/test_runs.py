@@ -1,0 +1,99 @@
+"""What a run leaves in Dagster, and what stops one."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import ibis
+import pandas as pd
+import pytest
+
+from o2o_mining.contracts.catalogue import contract
+from o2o_mining.core.errors import O2OError
+from o2o_mining.core.settings import Settings
+from o2o_mining.engine.base import StepReport
+from o2o_mining.engine.duckdb import DuckDBEngine
+from pipelines.execution import run
+from pipelines.house import House
+from pipelines.instance import PROCESS_TAG, end_orphans, open_instance
+from pipelines.reporting import as_markdown, result
+from tests.scenarios.feeds import write
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+
+
+def test_a_run_shows_in_dagster_with_its_day_rows_checks_and_charts(tmp_path: Path) -> None:
+    run("folder", write(tmp_path / "in"), "home", date(2024, 3, 21), lambda _: None)
+    with open_instance() as instance:
+        (record,) = instance.get_runs()
+        assert record.status is dg.DagsterRunStatus.SUCCESS
+        assert record.tags["dagster/partition"] == "2024-03-21"
+        event = instance.get_latest_materialization_event(dg.AssetKey("segment_profiles"))
+        assert event is not None
+        assert event.asset_materialization is not None
+        metadata = event.asset_materialization.metadata
+        assert metadata["dagster/row_count"].value == 3
+        page = Path(str(metadata["chart segments"].value).removeprefix("file://"))
+        assert "<html>" in page.read_text(encoding="utf-8")
+        assert (page.parent / "plotly.min.js").exists()
+        assert "| segment |" in str(metadata["Segments"].value)
+
+
+def test_a_broken_step_stops_the_run_names_itself_and_publishes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> StepReport:
+        raise O2OError("the ledger is on fire")
+
+    monkeypatch.setattr("o2o_mining.attribution.steps.build_attribution_ledger", broken)
+    with pytest.raises(O2OError, match="attribution_ledger failed: .*the ledger is on fire"):
+        run("folder", write(tmp_path / "in"), "home", None, lambda _: None)
+    assert not Path("home/snapshots/current.json").exists()
+
+
+def test_a_table_that_breaks_a_rule_stops_the_run_before_it_leaves_the_house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(engine: DuckDBEngine) -> StepReport:
+        row = {name: None for name in contract("purchases").column_names} | {
+            "purchase_id": "o:1", "customer_id": "c", "merchant_id": "m", "purchased_at": "2024-01-01", "source": "fax",
+            "refunded_amount": "0",
+        }  # fmt: skip
+        schema = contract("purchases").schema
+        text = ibis.memtable([row], schema=dict.fromkeys(schema, "string"))
+        return StepReport("purchases", engine.write("purchases", text.cast(schema)))
+
+    monkeypatch.setattr("o2o_mining.marts.steps.build_purchases", build)
+    with pytest.raises(O2OError, match=r"purchases: not_allowed:source in 1 rows"):
+        run("folder", write(tmp_path / "in"), "home", None, lambda _: None)
+    assert not Path("home/snapshots/current.json").exists()
+
+
+def test_a_run_whose_process_is_gone_is_ended(tmp_path: Path) -> None:
+    with open_instance() as instance:
+        ours = instance.create_run(
+            job_name="daily", run_id=None, run_config=None, status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: "1" * 9},
+            root_run_id=None, parent_run_id=None, step_keys_to_execute=None, execution_plan_snapshot=None,
+            job_snapshot=None, parent_job_snapshot=None, asset_selection=None, asset_check_selection=None,
+            resolved_op_selection=None, op_selection=None, remote_job_origin=None, job_code_origin=None, asset_graph=None,
+        )  # fmt: skip
+        end_orphans(instance)
+        ended = instance.get_run_by_id(ours.run_id)
+        assert ended is not None
+        assert ended.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_notes_and_small_tables_become_markdown(tmp_path: Path) -> None:
+    engine = DuckDBEngine(":memory:", Settings())
+    house = House(tmp_path, engine, Settings(), (), lambda _: None)
+    frame = pd.DataFrame({"a|b": [1.0, None], "c": [0.123456, 2.0]})
+    shown = result(house, StepReport("merchants", 0, notes=("no feed merchants",)), as_of=None)
+    assert shown.metadata is not None
+    assert as_markdown(frame) == "| a\\|b | c |\n| --- | --- |\n| 1 | 0.1235 |\n|  | 2 |"
+    engine.close()

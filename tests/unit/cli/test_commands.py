@@ -1,0 +1,139 @@
+"""Commands as a user types them: what they print, what they leave, and with which code they end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import o2o_mining
+from o2o_mining.cli import main
+from pipelines.execution import run
+from tests.scenarios.feeds import write
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home with one run, one rejected row and one file that is no feed."""
+    folder = tmp_path_factory.mktemp("cli")
+    given = write(folder / "in")
+    with (given / "touches.csv").open("a", encoding="utf-8") as file:
+        file.write("t9,ann,yesterday,social,,click,ann@example.com\n")
+    (given / "notes.txt").write_text("hello")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run("folder", given, "home", None, lambda _: None)
+    return folder / "home"
+
+
+def o2o(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+def test_status_says_source_snapshot_days_and_traced_share(home: Path) -> None:
+    done = o2o("status", "--home", str(home))
+    assert done.exit_code == 0, done.output
+    assert "source folder" in done.stdout
+    assert "2024-03-21" in done.stdout
+    assert "Traced back online" in done.stdout
+
+
+def test_status_for_machines_is_one_document(home: Path) -> None:
+    said = json.loads(o2o("status", "--home", str(home), "--json").stdout)
+    assert said["tables"]["purchases"]["rows"] == 5
+    assert said["tables"]["segments"]["days"] == ["2024-03-21"]
+    assert said["running"] == ""
+
+
+def test_the_home_may_come_from_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("O2O_HOME", str(home))
+    assert str(home) in o2o("status").stdout
+
+
+def test_quarantine_list_names_file_line_and_reason_and_masks_contact_data(home: Path) -> None:
+    done = o2o("quarantine", "list", "--home", str(home))
+    assert done.exit_code == 0, done.output
+    assert "touches.csv:7  bad_type:touched_at" in done.stdout
+    assert "ann@example.com" not in done.stdout
+    said = json.loads(o2o("quarantine", "list", "--reason", "bad_type", "--home", str(home), "--json").stdout)
+    assert said["counts"] == [{"feed": "touches", "reason": "bad_type:touched_at", "records": 1}]
+    assert (
+        json.loads(o2o("quarantine", "list", "--feed", "stores", "--home", str(home), "--json").stdout)["records"] == []
+    )
+
+
+def test_doctor_finds_a_healthy_home_and_a_damaged_snapshot(home: Path) -> None:
+    assert o2o("doctor", "--home", str(home)).exit_code == 0
+    target = next((home / "snapshots" / "files" / "purchases").glob("*.parquet"))
+    kept = target.read_bytes()
+    target.write_bytes(kept[:-1])
+    try:
+        done = o2o("doctor", "--home", str(home), "--json")
+    finally:
+        target.write_bytes(kept)
+    assert done.exit_code == 1
+    findings = {finding["what"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert not findings["snapshot"]["fine"]
+
+
+def test_a_segment_goes_out_with_those_who_consent_alone(home: Path, tmp_path: Path) -> None:
+    listed = json.loads(o2o("status", "--home", str(home), "--json").stdout)
+    assert listed["tables"]["segment_profiles"]["rows"] > 0
+    segments = o2o_mining.load("segments", home=home).set_index("customer_id")
+    code = str(segments.loc["ann", "segment_code"])
+    done = o2o(
+        "export", "segment", code, "--home", str(home), "--out", str(tmp_path / "list.csv"), "--language", "zh-Hant"
+    )
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "list.csv").read_bytes()
+    assert text.startswith(b"\xef\xbb\xbf")
+    assert "顧客" in text.decode("utf-8-sig").splitlines()[0]
+    assert "bob" not in text.decode("utf-8-sig")
+
+
+def test_a_segment_in_which_nobody_consents_is_refused_and_names_the_setting(home: Path) -> None:
+    code = str(o2o_mining.load("segments", home=home).set_index("customer_id").loc["cleo", "segment_code"])
+    done = o2o("export", "segment", code, "--home", str(home))
+    assert done.exit_code == 1
+    assert "assumed_consent" in done.output
+
+
+def test_the_attribution_table_goes_out_as_excel(home: Path, tmp_path: Path) -> None:
+    words = ["export", "table", "campaign_attribution", "--where", "model=linear", "--format", "xlsx", "--json"]
+    done = o2o(*words, "--home", str(home), "--out", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert Path(said["file"]).stat().st_size > 0
+    assert said["rows"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["run", "--source", "folder"], 2, "pass --input DIR"),
+        (["run", "--source", "folder", "--input", "no-such-folder"], 2, "no folder"),
+        (["run", "--as-of", "2024-13-01"], 2, "not a day"),
+        (["run", "--source", "fax"], 2, "Invalid value"),
+        (["status", "--home", "no-such-home"], 1, "o2o run"),
+        (["export", "table", "campaign_attribution", "--where", "nonsense"], 2, "COLUMN=VALUE"),
+        (["export", "table", "segments"], 2, "never leaves whole"),
+        (["export", "segment", "nobody"], 2, "use one of"),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_next_step_and_a_code(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if words[0] == "export":
+        words = [*words, "--home", str(home)]
+    done = o2o(*words)
+    assert done.exit_code == code, done.output
+    assert said in done.output
+
+
+def test_errors_for_machines_are_documents_too() -> None:
+    done = o2o("status", "--home", "no-such-home", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["next"] == "o2o run"
