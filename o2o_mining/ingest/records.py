@@ -188,8 +188,10 @@ class _Scanner:
         else:  # its quotes do not close: names are what stands between the commas of the first line
             stop = end
             self.fields = tuple(without_end(window[:end]).decode("utf-8", errors="replace").split(","))
-        regular = is_regular(fields) and not window.endswith(b"\r", 0, stop)
-        self.plain_header &= bool(fields) and regular and is_text(window[:stop]) and stop <= RECORD_BYTES
+        # The database takes the first line break it sees for the one of all lines, also inside quotes.
+        one_line = not {10, 13} & set(without_end(window[:stop])) and not window.endswith(b"\r", 0, stop)
+        self.plain_header &= bool(fields) and is_regular(fields) and one_line and is_text(window[:stop])
+        self.plain_header &= stop <= RECORD_BYTES
         self.start = self.offset + stop
         self._count_end(window, stop)
         self.line += max(window.count(b"\n", 0, stop), 1)

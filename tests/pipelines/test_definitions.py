@@ -27,7 +27,7 @@ def job() -> dg.JobDefinition:
 
 
 def test_importing_the_definitions_touches_no_file(tmp_path: Path) -> None:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", "import pipelines.definitions"],
         cwd=tmp_path,
         capture_output=True,

@@ -52,7 +52,7 @@ def test_a_broken_step_stops_the_run_names_itself_and_publishes_nothing(
         raise O2OError("the ledger is on fire")
 
     monkeypatch.setattr("o2o_mining.attribution.steps.build_attribution_ledger", broken)
-    with pytest.raises(O2OError, match="attribution_ledger failed: .*the ledger is on fire"):
+    with pytest.raises(O2OError, match=r"attribution_ledger failed: .*the ledger is on fire"):
         run("folder", write(tmp_path / "in"), "home", None, lambda _: None)
     assert not Path("home/snapshots/current.json").exists()
 
@@ -61,7 +61,7 @@ def test_a_table_that_breaks_a_rule_stops_the_run_before_it_leaves_the_house(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def build(engine: DuckDBEngine) -> StepReport:
-        row = {name: None for name in contract("purchases").column_names} | {
+        row = dict.fromkeys(contract("purchases").column_names) | {
             "purchase_id": "o:1", "customer_id": "c", "merchant_id": "m", "purchased_at": "2024-01-01", "source": "fax",
             "refunded_amount": "0",
         }  # fmt: skip
@@ -75,14 +75,10 @@ def test_a_table_that_breaks_a_rule_stops_the_run_before_it_leaves_the_house(
     assert not Path("home/snapshots/current.json").exists()
 
 
-def test_a_run_whose_process_is_gone_is_ended(tmp_path: Path) -> None:
+def test_a_run_whose_process_is_gone_is_ended() -> None:
     with open_instance() as instance:
-        ours = instance.create_run(
-            job_name="daily", run_id=None, run_config=None, status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: "1" * 9},
-            root_run_id=None, parent_run_id=None, step_keys_to_execute=None, execution_plan_snapshot=None,
-            job_snapshot=None, parent_job_snapshot=None, asset_selection=None, asset_check_selection=None,
-            resolved_op_selection=None, op_selection=None, remote_job_origin=None, job_code_origin=None, asset_graph=None,
-        )  # fmt: skip
+        gone = {PROCESS_TAG: "999999999"}
+        ours = instance.add_run(dg.DagsterRun(job_name="daily", status=dg.DagsterRunStatus.STARTED, tags=gone))
         end_orphans(instance)
         ended = instance.get_run_by_id(ours.run_id)
         assert ended is not None

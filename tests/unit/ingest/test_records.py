@@ -248,6 +248,14 @@ def test_a_name_in_the_header_may_hold_commas_quotes_and_lines(tmp_path: Path) -
     assert found.line_of(np.array([0])).tolist() == [3]
 
 
+@pytest.mark.parametrize("inside", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_line_break_inside_the_header_is_not_taken_for_the_one_of_the_lines(
+    tmp_path: Path, inside: bytes, end: bytes
+) -> None:
+    agree(tmp_path, b'id,"a' + inside + b'b"' + end + b"1,2" + end + b'3,"4' + inside + b'5"' + end)
+
+
 def test_a_header_whose_quote_never_closes_still_says_how_many_fields_there_are(tmp_path: Path) -> None:
     found = agree(tmp_path, b'"id,text\n1,a\n2,b\n')
     assert found.fields == ('"id', "text")

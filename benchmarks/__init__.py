@@ -1,0 +1,1 @@
+"""What is measured, and against whom; never part of the test run."""
