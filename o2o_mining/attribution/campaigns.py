@@ -14,12 +14,12 @@ from o2o_mining.attribution.credits import touches_in_order
 from o2o_mining.attribution.ledger import entries
 from o2o_mining.attribution.models import DIRECT, HALF_LIFE_DAYS
 from o2o_mining.contracts.events import TOUCH_MODELS
+from o2o_mining.contracts.mined import NO_CAMPAIGN
 from o2o_mining.engine.portable import moment, share
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-NO_CAMPAIGN = "(none)"
 LEVELS = ("channel", "campaign")
 _WINDOW_DAYS = (90, 30)
 _EPOCH = date(1970, 1, 1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from o2o_mining.contracts.mined import MODELS
+from o2o_mining.contracts.mined import MODELS, NO_CAMPAIGN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,9 @@ def campaign_returns(campaigns: pd.DataFrame, *, model: str) -> go.Figure:
     model
         The model, for the title.
     """
-    rows = campaigns.head(_MOST_BARS)
+    rows = campaigns[campaigns["id"] != NO_CAMPAIGN].head(_MOST_BARS)
+    everything = campaigns["net_revenue"].sum()
+    credited = 1 - campaigns["net_revenue"][campaigns["id"] == NO_CAMPAIGN].sum() / everything if everything else 0
     labels = ["" if roas != roas else f"ROAS {roas:.2f}" for roas in rows["roas"].astype("float64")]
     figure = go.Figure(
         go.Bar(
@@ -60,7 +62,7 @@ def campaign_returns(campaigns: pd.DataFrame, *, model: str) -> go.Figure:
         )
     )
     figure.update_layout(
-        title=f"Net revenue by campaign, {model}",
+        title=f"Net revenue by campaign, {model}: {credited:.1%} of all net revenue has a campaign",
         xaxis={"title": "net revenue"},
         yaxis={"autorange": "reversed", "type": "category"},
     )

@@ -15,6 +15,8 @@ _AS_OF = Column("as_of", "date", "Uses only what was known before this UTC day."
 _CUSTOMER = Column("customer_id", "id", "The customer.", key=True)
 
 MODELS = (*events.TOUCH_MODELS, "markov", "shapley", "calibrated")
+# The id of what is credited to no campaign.
+NO_CAMPAIGN = "(none)"
 SCHEMES = ("rfm", "cluster", "lifecycle", "rule")
 
 CUSTOMER_FEATURES = Table(

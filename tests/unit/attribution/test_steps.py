@@ -57,8 +57,8 @@ def test_campaign_attribution_is_written_and_drawn(engine: DuckDBEngine) -> None
     assert [sample.loc[0, "id"] for sample in report.samples.values()] == ["direct", "(none)"]
     assert [bar.name for bar in _drawn(report, "models_side_by_side")] == list(TOUCH_MODELS)
     (returns,) = _drawn(report, "campaign_returns")
-    assert list(returns.y) == ["(none)", "c1"]
-    assert list(returns.text) == ["", "ROAS 1.50"]
+    assert list(returns.y) == ["c1"]
+    assert list(returns.text) == ["ROAS 1.50"]
 
 
 def test_missing_feeds_are_named() -> None:
