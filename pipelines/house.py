@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from o2o_mining.core.redaction import redact
 from o2o_mining.core.settings import Settings, read_settings
 from o2o_mining.engine.base import Engine, StepReport
 from o2o_mining.engine.home import home_path
@@ -64,4 +65,4 @@ def open_house(kind: str, folder: Path | None, home: Path | str | None, say: Say
     with open_warehouse(path, Origin(source.kind, source.place, source.defaults)) as engine:
         settings = read_settings(path, source.defaults)
         landing = FolderSource(path / "landing", prefix="landing/")
-        yield House(path, engine, settings, (source, landing), say)
+        yield House(path, engine, settings, (source, landing), lambda text: say(redact(text)))

@@ -6,7 +6,7 @@ import click
 import ibis
 
 from o2o_mining.cli.output import home_option, json_option, print_json, print_table, reporting_errors
-from o2o_mining.core.log import redact
+from o2o_mining.core.redaction import redact
 from o2o_mining.engine.home import home_path, open_home
 
 

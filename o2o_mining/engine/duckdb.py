@@ -321,7 +321,7 @@ class DuckDBEngine(Engine):
         self.connection.execute(
             "DELETE FROM _slices WHERE table_name = ? AND as_of IS NOT DISTINCT FROM ?", [table, as_of]
         )
-        self._violations.pop((table, as_of), None)
+        self._violations = {key: found for key, found in self._violations.items() if key[0] != table}
         self.connection.execute("INSERT INTO _slices VALUES (?, ?, NULL, NULL, ?)", [table, as_of, rows])
         return rows
 

@@ -81,7 +81,7 @@ def _held(home: Path) -> Iterator[None]:
     lock = FileLock(home / LOCK_FILE)
     note = home / HOLDER_FILE
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=1)  # a look at who holds it takes the lock for a moment, too
     except Timeout:
         raise WarehouseBusyError(
             f"the warehouse of {home} is held by {_read_holder(home)}", next_step="wait until it ends, then run again"

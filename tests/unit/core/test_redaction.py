@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
-from o2o_mining.core.log import logger, redact
+from o2o_mining.core.redaction import redact
 
 PHONES = [
     "13800138000", "+8613800138000", "+86 138 0013 8000", "138-0013-8000", "02-2345-6789", "(02) 2345-6789",
@@ -38,11 +36,3 @@ NO_PHONES = [
 @pytest.mark.parametrize("text", NO_PHONES)
 def test_days_money_and_counts_stay(text: str) -> None:
     assert redact(text) == text
-
-
-def test_the_logger_redacts_the_finished_message(caplog: pytest.LogCaptureFixture) -> None:
-    log = logger("o2o_mining.test")
-    with caplog.at_level(logging.INFO, "o2o_mining.test"):
-        log.info("row %d of %s", 7, "ann@example.com")
-    assert caplog.messages == ["row 7 of <email>"]
-    assert len(logger("o2o_mining.test").filters) == 1
