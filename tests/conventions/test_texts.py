@@ -18,7 +18,7 @@ REGISTRY_HOSTS = [
     ".".join(pieces)
     for pieces in (
         ("pypi", "org"),
-        ("files", "pythonhosted", "org"),
+        ("files", "python" + "hosted", "org"),
         ("registry", "npmjs", "org"),
         ("deb", "debian", "org"),
         ("anaconda", "org"),
