@@ -27,6 +27,10 @@ def retrying() -> Iterator[None]:
         yield
     except OSError as error:
         raise dg.RetryRequested(max_retries=1, seconds_to_wait=SECONDS_TO_RETRY) from error
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # how the warehouse answers an interrupt from the keyboard
+            raise KeyboardInterrupt from error
+        raise
 
 
 def table_assets(

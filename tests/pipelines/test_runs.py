@@ -15,6 +15,7 @@ from o2o_mining.core.errors import O2OError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import StepReport
 from o2o_mining.engine.duckdb import DuckDBEngine
+from o2o_mining.marts import steps
 from pipelines.execution import run
 from pipelines.house import House
 from pipelines.instance import PROCESS_TAG, end_orphans, open_instance
@@ -93,3 +94,30 @@ def test_notes_and_small_tables_become_markdown(tmp_path: Path) -> None:
     assert shown.metadata is not None
     assert as_markdown(frame) == "| a\\|b | c |\n| --- | --- |\n| 1 | 0.1235 |\n|  | 2 |"
     engine.close()
+
+
+def test_an_interrupt_from_the_keyboard_ends_the_run_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> StepReport:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr("o2o_mining.marts.steps.build_purchases", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run("folder", write(tmp_path / "in", "offline_redemptions"), "home", None, lambda _: None)
+    assert not Path("home/snapshots/current.json").exists()
+
+
+def test_a_step_that_the_disk_failed_is_tried_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+    original = steps.build_purchases
+
+    def hiccup(engine: DuckDBEngine) -> StepReport:
+        tries.append(engine)
+        if len(tries) == 1:
+            raise OSError("the disk hiccups")
+        return original(engine)
+
+    monkeypatch.setattr("o2o_mining.marts.steps.build_purchases", hiccup)
+    monkeypatch.setattr("pipelines.assets.SECONDS_TO_RETRY", 0)
+    outcome = run("folder", write(tmp_path / "in", "offline_redemptions"), "home", None, lambda _: None)
+    assert len(tries) == 2
+    assert outcome.reports["purchases"].rows == 3
