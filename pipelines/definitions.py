@@ -9,10 +9,12 @@ from typing import Any
 import dagster as dg
 
 from o2o_mining.core.settings import Settings
+from o2o_mining.engine.home import home_path
 from pipelines.assets import Days, attribution, ingest, marts, publication, segmentation
 from pipelines.house import House, open_house
 
 JOB = "daily"
+DEFAULT_SOURCE = "complete-journey"
 
 
 def days_from(first: date) -> Days:
@@ -22,7 +24,9 @@ def days_from(first: date) -> Days:
 
 @dg.resource(
     config_schema={
-        "source": dg.Field(str, default_value="complete-journey", description="Where logs come from."),
+        "source": dg.Field(
+            str, default_value="", description=f"Where logs come from; by default O2O_SOURCE or {DEFAULT_SOURCE}."
+        ),
         "input": dg.Field(str, default_value="", description="The folder that the source reads."),
         "home": dg.Field(str, default_value="", description="Folder of the home; by default O2O_HOME or var/<source>."),
     },
@@ -34,7 +38,7 @@ def house_resource(context: dg.InitResourceContext) -> Iterator[House]:
         name: value or os.environ.get(f"O2O_{name.upper()}", "") for name, value in context.resource_config.items()
     }
     folder = Path(given["input"]) if given["input"] else None
-    with open_house(given["source"], folder, given["home"] or None, context.log.info) as house:  # type: ignore[union-attr]
+    with open_house(given["source"] or DEFAULT_SOURCE, folder, given["home"] or None, context.log.info) as house:  # type: ignore[union-attr]
         yield house
 
 
@@ -88,7 +92,7 @@ def _schedule(job: Any, cron: str) -> dg.ScheduleDefinition:
 def _landing_sensor(job: Any) -> dg.SensorDefinition:
     @dg.sensor(job=job, minimum_interval_seconds=60, description="Files that are new in the landing folder.")
     def landing(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        folder = Path(os.environ.get("O2O_HOME") or "var/complete-journey") / "landing"
+        folder = home_path(source=os.environ.get("O2O_SOURCE") or DEFAULT_SOURCE) / "landing"
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         seen = "\n".join(
             f"{path.relative_to(folder)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files

@@ -10,12 +10,14 @@ import ibis
 import pandas as pd
 import pytest
 
+import o2o_mining
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.errors import O2OError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import StepReport
 from o2o_mining.engine.duckdb import DuckDBEngine
 from o2o_mining.marts import steps
+from pipelines.definitions import JOB, build_definitions
 from pipelines.execution import run
 from pipelines.house import House
 from pipelines.instance import PROCESS_TAG, end_orphans, open_instance
@@ -121,3 +123,16 @@ def test_a_step_that_the_disk_failed_is_tried_a_second_time(tmp_path: Path, monk
     outcome = run("folder", write(tmp_path / "in", "offline_redemptions"), "home", None, lambda _: None)
     assert len(tries) == 2
     assert outcome.reports["purchases"].rows == 3
+
+
+def test_a_run_started_in_dagster_works_on_what_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("O2O_SOURCE", "folder")
+    monkeypatch.setenv("O2O_INPUT", str(write(tmp_path / "in", "offline_redemptions")))
+    monkeypatch.setenv("O2O_HOME", str(tmp_path / "mine"))
+    job = build_definitions().resolve_job_def(JOB)
+    silent = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with open_instance() as instance:
+        assert job.execute_in_process(instance=instance, partition_key="2024-03-21", run_config=silent).success
+    assert len(o2o_mining.load("purchases", home=tmp_path / "mine")) == 3
