@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -45,6 +48,14 @@ def reporting_errors(command: _Command) -> _Command:
             sys.exit(INTERRUPTED)
 
     return guarded  # type: ignore[return-value]
+
+
+def as_typed(program: str) -> str:
+    """Return how a program beside this Python is called from here: by its name, or by its path if that is not found."""
+    if shutil.which(program):
+        return program
+    beside = Path(sys.executable).parent / program
+    return os.path.relpath(beside) if beside.exists() else program
 
 
 def print_json(content: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from o2o_mining.cli.output import home_option, json_option, print_json, print_table, reporting_errors
+from o2o_mining.cli.output import as_typed, home_option, json_option, print_json, print_table, reporting_errors
 from o2o_mining.core.moments import parse_day
 from o2o_mining.ingest.sources import KINDS
 
@@ -54,7 +54,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
 
 
 def _print(outcome: Outcome, seconds: float) -> None:
-    reports = outcome.reports
+    reports, o2o = outcome.reports, as_typed("o2o")
     missing = [name for name, report in reports.items() if f"no feed {name}" in report.notes]
     click.echo(f"\nDone in {seconds:.1f} s, as of {outcome.as_of or '(nothing to mine)'}.")
     shown = [(name, report.rows) for name, report in reports.items() if report.rows and not name.startswith("known_")]
@@ -65,7 +65,7 @@ def _print(outcome: Outcome, seconds: float) -> None:
         click.echo(f"Ignored, no feed has this name: {', '.join(outcome.ignored)}.")
     rejected = reports["quarantine"].rows if "quarantine" in reports else 0
     if rejected:
-        click.echo(f"In quarantine: {rejected:,} records. See why: o2o quarantine list --home {outcome.home}")
+        click.echo(f"In quarantine: {rejected:,} records. See why: {o2o} quarantine list --home {outcome.home}")
     profiles = reports.get("segment_profiles")
     if profiles and profiles.rows:
         click.echo("\nSegments:")
@@ -75,8 +75,8 @@ def _print(outcome: Outcome, seconds: float) -> None:
     click.echo(
         f"\nIt lies in {outcome.home}: snapshots/ (Parquet), charts/ (open in a browser), exports/.\n"
         "Try next:\n"
-        f"  o2o export segment champions --format xlsx --home {outcome.home}\n"
-        f"  o2o export table campaign_attribution --language zh-Hant --home {outcome.home}\n"
-        f"  python -c \"import o2o_mining; print(o2o_mining.load('segments', home='{outcome.home}'))\"\n"
+        f"  {o2o} export segment champions --format xlsx --home {outcome.home}\n"
+        f"  {o2o} export table campaign_attribution --language zh-Hant --home {outcome.home}\n"
+        f"  {as_typed('python')} -c \"import o2o_mining; print(o2o_mining.load('segments', home='{outcome.home}'))\"\n"
         "  make dev    (Dagster: the graph, checks, charts, backfills)"
     )
