@@ -51,11 +51,10 @@ def reporting_errors(command: _Command) -> _Command:
 
 
 def as_typed(program: str) -> str:
-    """Return how a program beside this Python is called from here: by its name, or by its path if that is not found."""
-    if shutil.which(program):
-        return program
+    """Return how to call a program beside this Python: by its name, or by its path if the name finds another."""
     beside = Path(sys.executable).parent / program
-    return os.path.relpath(beside) if beside.exists() else program
+    found = shutil.which(program)
+    return program if found and Path(found) == beside else os.path.relpath(beside)
 
 
 def print_json(content: Any) -> None:
