@@ -8,6 +8,7 @@ from o2o_mining.cli.doctor import doctor
 from o2o_mining.cli.export import export
 from o2o_mining.cli.quarantine import quarantine
 from o2o_mining.cli.run import run
+from o2o_mining.cli.simulate import simulate
 from o2o_mining.cli.status import status
 
 
@@ -17,5 +18,5 @@ def main() -> None:
     """Mine online orders and offline redemptions: segments, attribution, and files to work with."""
 
 
-for command in (run, status, doctor, export, quarantine):
+for command in (run, simulate, status, doctor, export, quarantine):
     main.add_command(command)

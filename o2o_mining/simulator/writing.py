@@ -1,0 +1,96 @@
+"""Writes a world into a folder: the canonical feeds, and what is true of it under ``truth/``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from o2o_mining.core.errors import UsageError
+from o2o_mining.simulator.history import live
+from o2o_mining.simulator.journeys import build_touches
+from o2o_mining.simulator.log_feeds import log_feeds
+from o2o_mining.simulator.reference_feeds import reference_feeds
+from o2o_mining.simulator.truth import truth_tables
+from o2o_mining.simulator.world import World
+
+FORMATS = ("csv", "parquet")
+FILES = 27  # how many files a world has: every feed and every truth table
+EVENTS = ("touches", "coupon_receipts", "online_orders", "offline_redemptions", "coupon_redemptions",
+          "basket_lines", "reviews")  # fmt: skip
+
+
+def write(
+    world: World,
+    folder: Path | str,
+    format: str = "csv",  # noqa: A002 - the word users know from pandas
+    *,
+    progress: Callable[[str, int, int], None] = lambda _name, _done, _all: None,
+) -> dict[str, int]:
+    """Write a world's feeds and truth.
+
+    Parameters
+    ----------
+    world
+        What to make.
+    folder
+        Where to; made if missing, and it must be empty.
+    format
+        ``csv`` or ``parquet``.
+    progress
+        Told the file just written, how many are done and how many there are.
+
+    Returns
+    -------
+    dict of str to int
+        Rows of each file, by its path without the ending.
+
+    Raises
+    ------
+    UsageError
+        If the format is unknown or the folder holds anything.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rows = write(World(customers=50, days=60), folder)
+    >>> rows["customers"], rows["truth/customer_states"]
+    (50, 50)
+    """
+    if format not in FORMATS:
+        raise UsageError(f"no worlds are written as '{format}'", next_step=f"use {' or '.join(FORMATS)}")
+    path = Path(folder)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path} is not an empty folder", next_step="name a folder that is empty or does not exist")
+    (path / "truth").mkdir(parents=True)
+    history = live(world)
+    touches = build_touches(history)
+    rows: dict[str, int] = {}
+
+    def put(name: str, table: Any) -> None:
+        _write(table, path / f"{name}.{format}", format)
+        rows[name] = table.num_rows
+        progress(name, len(rows), FILES)
+
+    for name, table in reference_feeds(history, touches):
+        put(name, table)
+    for name, table in log_feeds(history, touches):
+        put(name, table)
+    for name, table in truth_tables(history):
+        put(f"truth/{name}", table)
+    return rows
+
+
+def _write(table: Any, path: Path, format: str) -> None:  # noqa: A002
+    if format == "parquet":
+        pa.parquet.write_table(table, path, compression="zstd")
+        return
+    # No text of a world holds a comma, a quote or a line end, so none is quoted.
+    with path.open("wb") as file:
+        file.write((",".join(table.column_names) + "\n").encode())
+        pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=False, quoting_style="none"))

@@ -1,0 +1,33 @@
+"""``o2o simulate`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from o2o_mining.cli import main
+
+SMALL = ["simulate", "--customers", "60", "--days", "60"]
+
+
+def test_it_says_what_was_written_where_and_what_to_do_next(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, [*SMALL, "--out", str(tmp_path / "w")])
+    assert done.exit_code == 0, done.output
+    assert "truth/customer_states" in done.stdout
+    assert "o2o run --source folder" in done.stdout
+    assert "27/27" in done.stderr
+
+
+def test_for_machines_it_is_one_document(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, [*SMALL, "--out", str(tmp_path / "w"), "--format", "parquet", "--json"])
+    said = json.loads(done.stdout)
+    assert said["rows"]["customers"] == 60
+    assert (tmp_path / "w" / "customers.parquet").exists()
+
+
+def test_an_unknown_scenario_is_wrong_usage_and_names_those_there_are(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, [*SMALL, "--scenario", "sunny", "--out", str(tmp_path / "w")])
+    assert done.exit_code == 2
+    assert "heavy-targeting-bias" in done.output
