@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pipelines.execution import Outcome
 
 
+_SHOWN_IGNORED = 5
+
+
 @click.command()
 @click.option("--source", type=click.Choice(KINDS), default="complete-journey", show_default=True, help="Which logs.")
 @click.option("--input", "folder", type=click.Path(path_type=Path), help="The folder that the source reads.")
@@ -62,7 +65,9 @@ def _print(outcome: Outcome, seconds: float) -> None:
     if missing:
         click.echo(f"\nNot given, so what needs it is empty: {', '.join(missing)}.")
     if outcome.ignored:
-        click.echo(f"Ignored, no feed has this name: {', '.join(outcome.ignored)}.")
+        more = len(outcome.ignored) - _SHOWN_IGNORED
+        shown_ignored = ", ".join(outcome.ignored[:_SHOWN_IGNORED]) + (f" and {more} more" if more > 0 else "")
+        click.echo(f"Ignored, no feed has this name: {shown_ignored}.")
     rejected = reports["quarantine"].rows if "quarantine" in reports else 0
     if rejected:
         click.echo(f"In quarantine: {rejected:,} records. See why: {o2o} quarantine list --home {outcome.home}")
