@@ -1,4 +1,4 @@
-"""What was bought at each visit: products by popularity, and pairs that were planted."""
+"""What was bought at each visit: products by popularity, and pairs, triples and sequences that were planted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from o2o_mining.simulator.chance import Array, running, stream
+from o2o_mining.simulator.chance import DAY, Array, running, stream
 from o2o_mining.simulator.places import CATEGORIES, PRICES, Places
 from o2o_mining.simulator.visits import Visits
 from o2o_mining.simulator.world import World
@@ -16,6 +16,9 @@ POPULARITY = 0.9  # exponent of Zipf's law
 # Within every category, the first brings the second with the chance `affinity`; the third row needs both of the first.
 PAIRS = ((2, 11), (5, 17), (8, 23))
 TRIPLE = (2, 11, 29)
+# The first brings the second into the basket of the customer's next visit in the category, if it comes in time.
+SEQUENCES = ((1, 14), (3, 21))
+SEQUENCE_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ def fill_baskets(world: World, places: Places, visits: Visits, least: Array) -> 
     for first, second in PAIRS:
         keys = _brought(chance, keys, (first,), second, world.parameters.affinity)
     keys = _brought(chance, keys, TRIPLE[:2], TRIPLE[2], world.parameters.affinity)
+    for earlier, later in SEQUENCES:
+        keys = _followed(chance, keys, places, visits, earlier, later, world.parameters.affinity)
     visit, place = keys // PRODUCTS, keys % PRODUCTS
     merchant = visits.merchant[visit]
     product = places.merchant_category[merchant] * PRODUCTS + place
@@ -59,6 +64,22 @@ def fill_baskets(world: World, places: Places, visits: Visits, least: Array) -> 
     quantity[first_line] += more
     amount[first_line] += (more * price[first_line]).astype(np.int64)
     return Baskets(visit, product, quantity, amount, total + (more * price[first_line]).astype(np.int64))
+
+
+def _followed(
+    chance: np.random.Generator, keys: Array, places: Places, visits: Visits, earlier: int, later: int, affinity: float
+) -> Array:
+    """Add a product to the next basket in the category of those who had another, if that visit comes in time."""
+    category = places.merchant_category[visits.merchant]
+    order = np.lexsort((np.arange(len(visits)), visits.at, category, visits.customer))
+    now, then = order[:-1], order[1:]
+    follows = (visits.customer[now] == visits.customer[then]) & (category[now] == category[then])
+    follows &= visits.at[then] - visits.at[now] <= SEQUENCE_DAYS * DAY
+    has: Array = np.zeros(len(visits), dtype=bool)
+    has[keys[keys % PRODUCTS == earlier] // PRODUCTS] = True
+    next_visits = then[follows & has[now]]
+    next_visits = next_visits[chance.random(len(next_visits)) < affinity]
+    return np.asarray(np.union1d(keys, next_visits * PRODUCTS + later))
 
 
 def _brought(chance: np.random.Generator, keys: Array, need: tuple[int, ...], second: int, affinity: float) -> Array:

@@ -17,7 +17,6 @@ from o2o_mining.simulator.visits import DELIVERY, WALK_IN, Visits, build_visits
 from o2o_mining.simulator.world import World
 
 LEAD_SECONDS = (1_800, 64_800)  # how long before a visit its order is placed; below the day before an occasion
-RECEIPT_SECONDS = 10_800  # within how long of its start an offer arrives
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,6 @@ class History:
     units: Units
     visits: Visits
     baskets: Baskets
-    received_at: Array
     coupon: Array
     ordered_at: Array
     discount: Array
@@ -40,6 +38,11 @@ class History:
     complaint: Array
     refunded: Array
     refunded_at: Array
+
+    @property
+    def campaign_units(self) -> int:
+        """How many units belong to campaigns: they stand first."""
+        return int((self.units.coupon < self.offers.campaigns).sum())
 
     @property
     def ordered(self) -> Array:
@@ -54,7 +57,12 @@ class History:
     @property
     def given_out(self) -> Array:
         """Whether a unit's offer reached its customer within the log."""
-        return np.asarray(self.units.exposed & (self.received_at < self.world.days * DAY))
+        return np.asarray(self.units.exposed & (self.units.received_at < self.world.days * DAY))
+
+    @property
+    def bought_at(self) -> Array:
+        """When a visit was paid for: when it was ordered, else when it took place."""
+        return np.where(self.ordered, self.ordered_at, self.visits.at)
 
 
 def live(world: World) -> History:
@@ -65,7 +73,6 @@ def live(world: World) -> History:
     units = respond(world, places, people, offers)
     visits = build_visits(world, places, people, units)
     chance = stream(world.seed, "history")
-    received_at = units.start + (chance.random(len(units.start)) * RECEIPT_SECONDS).astype(np.int64)
     coupon = np.where((visits.unit >= 0) & units.exposed[visits.unit], units.coupon[visits.unit], -1)
     least = np.where((coupon >= 0) & (offers.kind[coupon] == 1), offers.threshold[coupon] * 100, 0)
     baskets = fill_baskets(world, places, visits, least.astype(np.int64))
@@ -74,11 +81,11 @@ def live(world: World) -> History:
     ordered_at = np.where(visits.kind == DELIVERY, visits.at, before)
     felt = judge(world, places, visits.merchant, np.where(visits.kind == DELIVERY, 0.0, visits.waited_min))
     refunded_at = visits.at + chance.integers(DAY, 6 * DAY, len(visits))
-    in_time = ~visits.no_show & (refunded_at < world.days * DAY)
     return History(
         world=world, places=places, people=people, offers=offers, units=units, visits=visits, baskets=baskets,
-        received_at=received_at, coupon=coupon, ordered_at=ordered_at,
+        coupon=coupon, ordered_at=ordered_at,
         discount=np.where(coupon >= 0, offers.taken_off(coupon, baskets.total), 0),
         reviewed=felt["reviewed"] & ~visits.no_show, rating=felt["rating"],
-        complaint=felt["complaint"] & ~visits.no_show, refunded=felt["refunded"] & in_time, refunded_at=refunded_at,
+        complaint=felt["complaint"] & ~visits.no_show, refunded=felt["refunded"] & ~visits.no_show,
+        refunded_at=refunded_at,
     )  # fmt: skip

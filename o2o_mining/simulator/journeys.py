@@ -49,7 +49,7 @@ def _of_offers(history: History, chance: np.random.Generator) -> list[Touches]:
     # A standing coupon is taken by people who look for it.
     found = SEARCH + chance.integers(0, 3, len(unit))
     channel = np.where(paid, offers.main[campaign], found)
-    at = history.received_at[unit]
+    at = history.units.received_at[unit]
     cost = np.where(paid, CONTACT_COST[np.minimum(channel, SEARCH - 1)], 0)
     main = Touches(units.customer[unit], at, channel, campaign, np.where(paid, IMPRESSION, CLICK), cost, unit)
     likely = np.where(units.y[unit], CLICK_SHARE_LATER_BUYERS, CLICK_SHARE_OTHERS)

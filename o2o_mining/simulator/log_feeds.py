@@ -16,6 +16,7 @@ from o2o_mining.simulator.journeys import ACTIONS, ALL_CHANNELS, DEVICES, SEARCH
 from o2o_mining.simulator.visits import DELIVERY, RESERVATION
 
 FULFILMENT = ("in_store", "in_store", "reservation", "delivery")
+RING_DOUBLE_SHARE = 0.25
 PRAISE = ("", "Would come again", "As promised", "Waited far too long")
 
 
@@ -42,11 +43,11 @@ def _receipts(history: History, touches: Touches) -> Any:
     units = history.units
     unit = np.flatnonzero(history.given_out)
     channel: Array = np.full(len(units.coupon), SEARCH)
-    first = (touches.unit >= 0) & (touches.at == history.received_at[touches.unit])
+    first = (touches.unit >= 0) & (touches.at == history.units.received_at[touches.unit])
     channel[touches.unit[first]] = touches.channel[first]
     return pa.table({
         "receipt_id": ids("e", unit), "customer_id": ids("c", units.customer[unit]),
-        "coupon_id": ids("k", units.coupon[unit]), "received_at": moments(history.received_at[unit]),
+        "coupon_id": ids("k", units.coupon[unit]), "received_at": moments(units.received_at[unit]),
         "channel": words(ALL_CHANNELS, channel[unit]), "distance_m": values(units.distance_m[unit]),
         "tracking_code": ids("T", unit),
     })  # fmt: skip
@@ -54,11 +55,13 @@ def _receipts(history: History, touches: Touches) -> Any:
 
 def _orders(history: History, device: Array) -> Any:
     visits, places = history.visits, history.places
-    at = np.flatnonzero(history.ordered)
+    end = history.world.days * DAY
+    at = np.flatnonzero(history.ordered & (history.ordered_at < end))
     coupon, merchant = history.coupon[at], visits.merchant[at]
     plain = coupon < 0
     campaign = np.where(coupon < history.offers.campaigns, coupon, -1)
-    status = np.where(visits.no_show[at], 1, np.where(history.refunded[at], 2, 0))
+    cancelled = visits.no_show[at] & (visits.at[at] < end)
+    status = np.where(cancelled, 1, np.where(history.refunded[at] & (history.refunded_at[at] < end), 2, 0))
     channel = stream(history.world.seed, "order channels").choice(3, len(at), p=[0.4, 0.3, 0.3]) + SEARCH
     whole = history.baskets.total[at]
     paid = whole - history.discount[at]
@@ -83,12 +86,13 @@ def _orders(history: History, device: Array) -> Any:
 
 def _redemptions(history: History) -> Any:
     visits, places = history.visits, history.places
-    at = np.flatnonzero(history.came)
+    end = history.world.days * DAY
+    at = np.flatnonzero(history.came & (visits.at < end))
     ordered = history.ordered[at]
     coupon = np.where(ordered, -1, history.coupon[at])
     whole = history.baskets.total[at]
     paid = whole - history.discount[at]
-    back = ~ordered & history.refunded[at]
+    back = ~ordered & history.refunded[at] & (history.refunded_at[at] < end)
     distance = np.round(places.distance_km[history.people.block[visits.customer[at]], visits.store[at]] * 1000)
     return pa.table({
         "redemption_id": ids("r", at), "customer_id": ids("c", visits.customer[at]),
@@ -107,13 +111,16 @@ def _redemptions(history: History) -> Any:
 def _coupon_uses(history: History) -> Any:
     visits = history.visits
     used = np.flatnonzero(history.coupon >= 0)
-    # Some coupons pass the till a second time, a day later and tied to no visit.
+    # Some coupons pass the till a second time, a day later and tied to no visit; rings try it often.
     chance = stream(history.world.seed, "double redemptions")
-    twice = used[chance.random(len(used)) < history.world.parameters.double_redemption_share]
-    twice = twice[visits.at[twice] + DAY < history.world.days * DAY]
+    share = history.world.parameters.double_redemption_share
+    in_ring = history.people.ring[visits.customer[used]] >= 0
+    twice = used[chance.random(len(used)) < np.where(in_ring, RING_DOUBLE_SHARE, share)]
     at = np.concatenate([used, twice])
     again = np.arange(len(at)) >= len(used)
-    used_at = np.where(history.ordered[at], history.ordered_at[at], visits.at[at]) + again * DAY
+    within = history.bought_at[at] + again * DAY < history.world.days * DAY
+    at, again = at[within], again[within]
+    used_at = history.bought_at[at] + again * DAY
     return pa.table({
         "coupon_redemption_id": pc.if_else(pa.array(again), ids("u2-", at), ids("u", at)),
         "customer_id": ids("c", visits.customer[at]), "coupon_id": ids("k", history.coupon[at]),
@@ -126,12 +133,13 @@ def _coupon_uses(history: History) -> Any:
 
 def _lines(history: History) -> Any:
     baskets = history.baskets
-    visit = baskets.visit
-    number = 1 + running(np.bincount(visit, minlength=len(history.visits)))
+    known = history.bought_at[baskets.visit] < history.world.days * DAY
+    number = 1 + running(np.bincount(baskets.visit, minlength=len(history.visits)))[known]
+    visit = baskets.visit[known]
     basket = pc.if_else(pa.array(history.ordered[visit]), ids("o", visit), ids("r", visit))
     return pa.table({
-        "basket_id": basket, "line_no": values(number), "product_id": ids("p", baskets.product),
-        "quantity": values(baskets.quantity.astype(float)), "amount": money(baskets.amount),
+        "basket_id": basket, "line_no": values(number), "product_id": ids("p", baskets.product[known]),
+        "quantity": values(baskets.quantity[known].astype(float)), "amount": money(baskets.amount[known]),
     })  # fmt: skip
 
 

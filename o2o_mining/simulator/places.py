@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 
 import numpy as np
 
@@ -69,6 +71,17 @@ class Places:
             store[again] = self.choose_stores(blocks[again], categories[again], chance.random(len(again)))
             again = again[self.merchant_opened[self.store_merchant[store[again]]] > at[again]]
         return store
+
+    @cached_property
+    def merchant_shares(self) -> Array:
+        """Share of each merchant in the visits of its category from each block, shape (blocks, merchants)."""
+        found = np.zeros((len(self.block_city), len(self.merchant_city)))
+        city, category = self.merchant_city[self.store_merchant], self.merchant_category[self.store_merchant]
+        for c, g in product(range(len(CITIES)), range(len(CATEGORIES))):
+            blocks, stores = np.flatnonzero(self.block_city == c), np.flatnonzero((city == c) & (category == g))
+            of_merchant = self.store_merchant[stores][:, None] == np.arange(len(self.merchant_city))
+            found[blocks] += self.shares(blocks, stores) @ of_merchant
+        return found
 
     def shares(self, blocks: Array, stores: Array) -> Array:
         """Return the share of each store in the visits from each block, shape (blocks, stores)."""

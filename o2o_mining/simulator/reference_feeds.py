@@ -13,11 +13,12 @@ from o2o_mining.simulator.chance import DAY, Array, stream
 from o2o_mining.simulator.columns import dates, ids, moments, money, nothing, values, words
 from o2o_mining.simulator.history import History
 from o2o_mining.simulator.journeys import ALL_CHANNELS, Touches, daily_costs
-from o2o_mining.simulator.offers import CHANNELS, KINDS, WINDOW_DAYS
-from o2o_mining.simulator.places import CATEGORIES, CITIES
+from o2o_mining.simulator.offers import CHANNELS, CONTACT_COST, KINDS, WINDOW_DAYS, known_coupons
+from o2o_mining.simulator.places import CATEGORIES, CITIES, PRICES
 from o2o_mining.simulator.responses import CONTROL, NO_ARM
 
 PURPOSES = ("marketing", "ads", "profiling")
+BUDGET_SHARE, USUAL_REDEMPTION = 0.1, 0.2
 CONSENT_SHARE, CHANGE_SHARE, WITHDRAW_SHARE = 0.8, 0.12, 0.7
 
 
@@ -96,14 +97,15 @@ def _places(history: History) -> Iterator[tuple[str, Any]]:
 
 def _campaigns(history: History, touches: Touches) -> Iterator[tuple[str, Any]]:
     offers = history.offers
-    number = np.arange(offers.campaigns)
+    number = np.arange(offers.announced)
     campaign, channel, day, cost = daily_costs(touches)
-    spent = np.bincount(campaign, weights=cost, minlength=len(number))
+    spent = np.bincount(campaign, weights=cost, minlength=offers.campaigns)
+    budget = np.where(offers.start < history.world.days * DAY, 1.2 * spent, _planned_budget(history))[number]
     yield "campaigns", pa.table({
         "campaign_id": ids("g", number), "name": ids("Campaign ", number + 1),
-        "channel": words(CHANNELS, offers.main), "merchant_id": ids("m", offers.merchant[number]),
-        "starts_at": moments(offers.start), "ends_at": moments(offers.start + WINDOW_DAYS * DAY),
-        "budget": money((np.ceil(spent / 1000) * 1200).astype(np.int64)),
+        "channel": words(CHANNELS, offers.main[number]), "merchant_id": ids("m", offers.merchant[number]),
+        "starts_at": moments(offers.start[number]), "ends_at": moments(offers.start[number] + WINDOW_DAYS * DAY),
+        "budget": money((np.ceil(budget / 10_000) * 10_000).astype(np.int64)),
     })  # fmt: skip
     yield "campaign_costs", pa.table({
         "campaign_id": ids("g", campaign), "channel": words(ALL_CHANNELS, channel), "spent_on": dates(day),
@@ -111,17 +113,28 @@ def _campaigns(history: History, touches: Touches) -> Iterator[tuple[str, Any]]:
     })  # fmt: skip
 
 
+def _planned_budget(history: History) -> Array:
+    """Return of every campaign a tenth of what it would cost, discounts included, if all in its city were asked."""
+    offers, places, people = history.offers, history.places, history.people
+    campaign = np.arange(offers.campaigns)
+    city = places.merchant_city[offers.merchant[campaign]]
+    asked = np.bincount(people.city, minlength=len(CITIES))[city]
+    basket = 200 * PRICES[places.merchant_category[offers.merchant[campaign]]]
+    each = CONTACT_COST[offers.main[campaign]] + USUAL_REDEMPTION * offers.share[campaign] * basket
+    return np.asarray(BUDGET_SHARE * asked * each)
+
+
 def _coupons(history: History) -> Iterator[tuple[str, Any]]:
     offers, places = history.offers, history.places
-    number = np.arange(len(offers.merchant))
+    number = known_coupons(offers)
     standing = number >= offers.campaigns
     start: Array = np.zeros(len(number), dtype=np.int64)
-    start[~standing] = offers.start
+    start[~standing] = offers.start[: offers.announced]
     yield "coupons", pa.table({
-        "coupon_id": ids("k", number), "merchant_id": ids("m", offers.merchant),
-        "campaign_id": ids("g", number, missing=standing), "kind": words(KINDS, offers.kind),
-        "threshold": money((offers.threshold * 100).astype(np.int64), missing=offers.kind != 1),
-        "discount": values(offers.discount), "valid_days": values(offers.valid_days),
+        "coupon_id": ids("k", number), "merchant_id": ids("m", offers.merchant[number]),
+        "campaign_id": ids("g", number, missing=standing), "kind": words(KINDS, offers.kind[number]),
+        "threshold": money((offers.threshold[number] * 100).astype(np.int64), missing=offers.kind[number] != 1),
+        "discount": values(offers.discount[number]), "valid_days": values(offers.valid_days[number]),
         "starts_at": moments(start), "ends_at": moments(start + WINDOW_DAYS * DAY, missing=standing),
         "stock": nothing(len(number), "int64"), "min_age": nothing(len(number), "int64"),
     })  # fmt: skip

@@ -16,9 +16,9 @@ HOURS = np.array([0, 0, 0, 0, 0, 0, 1, 2, 3, 3, 4, 8, 10, 7, 4, 4, 5, 8, 11, 12,
 
 
 def daily_factors(world: World) -> Array:
-    """Return the factor of every day: season x weekday x holiday x trend, 1 on average without the trend."""
-    days = [START + timedelta(days=number) for number in range(world.days)]
-    number = np.arange(world.days)
+    """Return the factor of every day lived: season x weekday x holiday x trend, 1 on average without the trend."""
+    days = [START + timedelta(days=number) for number in range(world.lived_days)]
+    number = np.arange(world.lived_days)
     season = 1.0 + 0.15 * np.cos(2 * np.pi * (number - 350) / 365.25)
     weekday = WEEKDAYS[[day.weekday() for day in days]]
     holiday = np.array([HOLIDAY_FACTOR if (day.month, day.day) in HOLIDAYS else 1.0 for day in days])
@@ -26,7 +26,7 @@ def daily_factors(world: World) -> Array:
 
 
 def operational_time(world: World) -> Array:
-    """Return the sum of the factors before each day, shape (days + 1,): the clock by which visits are uniform."""
+    """Return the sum of the factors before each day, shape (lived days + 1,): the clock by which visits are uniform."""
     return np.concatenate([[0.0], np.cumsum(daily_factors(world))])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from o2o_mining.simulator.chance import DAY, Array, running, stream
 from o2o_mining.simulator.people import People
 from o2o_mining.simulator.places import Places
-from o2o_mining.simulator.responses import Units, expected_rate
+from o2o_mining.simulator.responses import Units, choose_categories
 from o2o_mining.simulator.seasons import operational_time, seconds_of_day
 from o2o_mining.simulator.service import serve
 from o2o_mining.simulator.world import World
@@ -41,7 +41,7 @@ class Visits:
 def build_visits(world: World, places: Places, people: People, units: Units) -> Visits:
     """Draw all visits, and keep of the customers' own those that bad visits before did not deter."""
     customer, at, store = _own_candidates(world, places, people)
-    happened = np.flatnonzero(units.y & (units.at < world.days * DAY))
+    happened = np.flatnonzero(units.y & (units.at < world.lived_days * DAY))
     unit = np.concatenate([np.full(len(customer), -1), happened])
     customer = np.concatenate([customer, units.customer[happened]])
     at = np.concatenate([at, units.at[happened]])
@@ -50,6 +50,7 @@ def build_visits(world: World, places: Places, people: People, units: Units) -> 
     customer, at, store, unit = customer[order], at[order], store[order], unit[order]
     chance = stream(world.seed, "visits")
     kind = chance.choice(4, len(customer), p=KIND_SHARES)
+    kind[people.ring[customer] >= 0] = WALK_IN
     no_show = (kind == RESERVATION) & (unit < 0) & (chance.random(len(customer)) < NO_SHOW_SHARE)
     merchant = places.store_merchant[store]
     waited, bad = serve(world, places, merchant, at)
@@ -62,20 +63,18 @@ def build_visits(world: World, places: Places, people: People, units: Units) -> 
 def _own_candidates(world: World, places: Places, people: People) -> tuple[Array, Array, Array]:
     chance = stream(world.seed, "own visits")
     clock = operational_time(world)
-    count = chance.poisson(expected_rate(world, people))
+    begin = clock[np.clip(people.first_visit // DAY + 1, 0, world.lived_days)]
+    stop = clock[np.clip(people.left // DAY, 0, world.lived_days)]
+    count = chance.poisson(people.rate * np.maximum(stop - begin, 0.0))
     who = np.repeat(np.arange(world.customers), count)
-    begin = clock[np.clip(people.first_visit // DAY + 1, 0, world.days)]
-    stop = clock[np.clip(people.left // DAY, 0, world.days)]
     reading = begin[who] + chance.random(len(who)) * (stop - begin)[who]
-    day = np.clip(np.searchsorted(clock, reading, side="right") - 1, 0, world.days - 1)
+    day = np.clip(np.searchsorted(clock, reading, side="right") - 1, 0, world.lived_days - 1)
     at = day * DAY + seconds_of_day(chance.random(len(who)))
-    first = np.flatnonzero((people.first_visit >= 0) & (people.first_visit < world.days * DAY))
+    seen = (people.first_visit >= 0) & (people.first_visit < world.lived_days * DAY) & (people.ring < 0)
+    first = np.flatnonzero(seen)
     who = np.concatenate([who, first])
     at = np.concatenate([at, people.first_visit[first]])
-    category = np.zeros(len(who), dtype=np.int64)
-    uniform, cumulative = chance.random(len(who)), np.cumsum(people.tastes, axis=1)
-    for column in range(cumulative.shape[1] - 1):
-        category += uniform > cumulative[who, column]
+    category = choose_categories(chance, people.lifestyle[who])
     return who, at, places.choose_open_stores(chance, people.block[who], category, at)
 
 

@@ -13,6 +13,7 @@ import yaml
 from o2o_mining.core.errors import UsageError
 
 START = date(2024, 1, 1)
+AFTERMATH_DAYS = 90  # lived on after the log, so that what becomes of everybody is known
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,6 @@ class Parameters:
     response_after_leaving: float
     joined_before_share: float
     referred_share: float
-    taste_concentration: float
     yearly_trend: float
     bad_merchant_share: float
     turning_merchant_share: float
@@ -41,6 +41,7 @@ class Parameters:
     only_type: str
     affinity: float
     double_redemption_share: float
+    fraud_share: float
 
 
 @cache
@@ -114,6 +115,11 @@ class World:
         """The scenario's numbers."""
         numbers = _scenarios()["balanced"] | _scenarios()[self.scenario]
         return Parameters(**{field.name: numbers[field.name] for field in fields(Parameters)})
+
+    @property
+    def lived_days(self) -> int:
+        """How many days the world lives: those of the log, and those in which its forecasts come true."""
+        return self.days + AFTERMATH_DAYS
 
     @property
     def end(self) -> date:

@@ -19,7 +19,7 @@ from o2o_mining.simulator.truth import truth_tables
 from o2o_mining.simulator.world import World
 
 FORMATS = ("csv", "parquet")
-FILES = 27  # how many files a world has: every feed and every truth table
+FILES = 28  # how many files a world has: every feed and every truth table
 EVENTS = ("touches", "coupon_receipts", "online_orders", "offline_redemptions", "coupon_redemptions",
           "basket_lines", "reviews")  # fmt: skip
 

@@ -9,9 +9,11 @@ import pytest
 
 from o2o_mining.simulator.chance import DAY
 from o2o_mining.simulator.history import History, live
-from o2o_mining.simulator.places import DECAY_PER_KM
+from o2o_mining.simulator.offers import build_offers
+from o2o_mining.simulator.places import DECAY_PER_KM, build_places
 from o2o_mining.simulator.responses import OCCASION_LOGIT
 from o2o_mining.simulator.world import START, World
+from o2o_mining.simulator.worth import expected_worth
 
 
 def test_a_tenth_of_the_customers_makes_a_third_or_more_of_the_visits(balanced: History) -> None:
@@ -102,3 +104,46 @@ def test_campaigns_still_run_when_the_log_ends(balanced: History) -> None:
     end = START + timedelta(days=540)
     assert end == balanced.world.end
     assert (balanced.offers.start + 14 * DAY > 540 * DAY).any()
+
+
+def test_a_planted_sequence_shows_in_the_next_basket_of_the_category(balanced: History) -> None:
+    visits, baskets = balanced.visits, balanced.baskets
+    category = balanced.places.merchant_category[visits.merchant]
+    has = [set(baskets.visit[baskets.product % 40 == place]) for place in (1, 14)]
+    order = np.lexsort((visits.at, category, visits.customer))
+    now, then = order[:-1], order[1:]
+    next_one = (visits.customer[now] == visits.customer[then]) & (category[now] == category[then])
+    soon = next_one & (visits.at[then] - visits.at[now] <= 30 * DAY)
+    after = np.array([b in has[1] for a, b in zip(now[soon], then[soon], strict=True) if a in has[0]])
+    others = np.array([b in has[1] for a, b in zip(now[soon], then[soon], strict=True) if a not in has[0]])
+    assert len(after) > 500
+    assert after.mean() == pytest.approx(balanced.world.parameters.affinity, abs=0.06)
+    assert others.mean() < 0.1
+
+
+def test_a_ring_lives_on_one_block_and_uses_its_coupons_within_minutes(balanced: History) -> None:
+    people, units = balanced.people, balanced.units
+    assert (np.bincount(people.ring[people.ring >= 0]) == 10).all()
+    first = np.flatnonzero(people.ring == 0)
+    assert len(set(people.block[first])) == 1
+    assert np.ptp(people.joined[first]) < 3 * DAY
+    theirs = np.isin(units.customer, first)
+    assert len(set(units.coupon[theirs])) == 1
+    assert (units.at[theirs] - units.received_at[theirs] < 20 * 60).all()
+
+
+def test_announced_campaigns_start_with_the_first_day_after_the_log_and_ask_nobody_before(balanced: History) -> None:
+    starts = balanced.offers.start[: balanced.offers.announced]
+    assert (starts == 540 * DAY).sum() == 3
+    assert starts.max() == 540 * DAY
+    assert not balanced.given_out[balanced.units.start >= 540 * DAY].any()
+
+
+def test_sure_things_never_pay_for_their_coupon() -> None:
+    for seed in range(5):
+        world = World(2_000, 540, seed=seed)
+        places = build_places(world)
+        offers = build_offers(world, places)
+        worth = expected_worth(world, places, offers)
+        margin = places.merchant_margin[offers.merchant]
+        assert (worth.bought * margin - worth.taken_off < worth.without * margin).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,14 @@ import pandas as pd
 import pytest
 
 from o2o_mining.simulator import World
-from o2o_mining.simulator.chance import DAY
+from o2o_mining.simulator.beliefs import Evidence, believe, collect
+from o2o_mining.simulator.chance import DAY, Array
+from o2o_mining.simulator.future import foretell
 from o2o_mining.simulator.history import History, live
-from o2o_mining.simulator.observable import alive_at, signs_of_life
+from o2o_mining.simulator.leaving import signs_of_life
+from o2o_mining.simulator.outlook import foresee, recent
+from o2o_mining.simulator.visits import Visits
+from o2o_mining.simulator.worth import expected_worth
 
 
 def _feeds(folder: Path, *names: str) -> list[pd.DataFrame]:
@@ -71,27 +77,119 @@ def test_nothing_works_where_the_scenario_says_so() -> None:
         assert np.array_equal(units.y0, units.y1)
 
 
-@pytest.mark.parametrize("scenario", ["balanced", "one-time-buyers", "bad-service"])
-@pytest.mark.parametrize("day", [250, 540])
-def test_the_observable_probability_of_being_there_is_calibrated(scenario: str, day: int) -> None:
-    history = live(World(20_000, 540, scenario, seed=11))
-    who, chance = alive_at(history, day)
-    there = history.people.left[who] >= day * DAY
+def _calibrated(forecast: Array, outcome: Array) -> None:
+    """Assert that in every band of the forecast the outcome's mean lies where the forecast says."""
     for low in np.arange(0, 1, 0.2):
-        band = (chance >= low) & (chance < low + 0.2)
-        error = np.sqrt((chance[band] * (1 - chance[band])).sum()) / band.sum()
-        assert abs(there[band].mean() - chance[band].mean()) < 4 * error + 0.01
+        band = (forecast >= low) & (forecast < low + 0.2)
+        if band.sum() >= 30:
+            error = np.sqrt((forecast[band] * (1 - forecast[band])).sum()) / band.sum()
+            assert abs(outcome[band].mean() - forecast[band].mean()) < 4 * error + 0.01
+
+
+def _auc(score: Array, outcome: Array) -> float:
+    rank = pd.Series(score).rank().to_numpy()
+    yes = outcome.sum()
+    return float((rank[outcome].sum() - yes * (yes + 1) / 2) / (yes * (~outcome).sum()))
+
+
+@pytest.fixture(scope="module", params=["balanced", "one-time-buyers", "bad-service", "heavy-targeting-bias"])
+def known(request: pytest.FixtureRequest) -> tuple[History, Evidence]:
+    history = live(World(10_000, 540, request.param, seed=11))
+    return history, collect(history)
+
+
+@pytest.mark.parametrize("day", [250, 540])
+def test_the_observable_probability_of_being_there_is_calibrated(known: tuple[History, Evidence], day: int) -> None:
+    history, evidence = known
+    who = np.flatnonzero((history.people.joined < day * DAY) & (history.people.ring < 0))
+    there = believe(history, evidence, who, np.full(len(who), day * DAY)).there.sum(axis=1)
+    _calibrated(there, history.people.left[who] >= day * DAY)
+
+
+def test_what_is_believed_adds_up_to_one(known: tuple[History, Evidence]) -> None:
+    history, evidence = known
+    who = np.arange(0, 3000, 7)[history.people.ring[:3000:7] < 0]
+    beliefs = believe(history, evidence, who, np.maximum(history.people.joined[who], 0) + 100 * DAY)
+    assert (beliefs.there + beliefs.gone).sum(axis=1) == pytest.approx(np.ones(len(who)))
+
+
+def test_the_observable_outcomes_of_offers_are_calibrated(known: tuple[History, Evidence]) -> None:
+    history, evidence = known
+    units = history.units
+    unit = np.flatnonzero(recent(history) & (units.coupon < history.offers.campaigns))
+    forecast = foresee(history, evidence, unit, received=False)
+    _calibrated(forecast.p0, units.y0[unit])
+    _calibrated(forecast.p1, units.y1[unit])
+    received = np.flatnonzero(recent(history) & history.given_out)
+    _calibrated(foresee(history, evidence, received, received=True).p1, units.y1[received])
+
+
+def test_four_fifths_of_the_variance_of_the_true_uplift_are_observable(known: tuple[History, Evidence]) -> None:
+    history, evidence = known
+    unit = np.flatnonzero(recent(history) & (history.units.coupon < history.offers.campaigns))
+    forecast = foresee(history, evidence, unit, received=False)
+    uplift = (history.units.p1 - history.units.p0)[unit]
+    left = np.mean((uplift - (forecast.p1 - forecast.p0)) ** 2)
+    assert 1 - left / uplift.var() > 0.8
+
+
+def test_the_forecast_of_what_is_bought_later_is_calibrated(known: tuple[History, Evidence]) -> None:
+    history, evidence = known
+    world, visits = history.world, history.visits
+    who = np.flatnonzero((history.people.joined < world.days * DAY) & (history.people.ring < 0))
+    worth = expected_worth(world, history.places, history.offers)
+    future = foretell(history, evidence, worth, who)
+    later = (history.bought_at >= world.days * DAY) & (history.bought_at < world.lived_days * DAY) & ~visits.no_show
+    bought = np.bincount(visits.customer[later], minlength=world.customers)[who]
+    _calibrated(future.no_purchase, bought == 0)
+    assert future.purchases.mean() == pytest.approx(bought.mean(), rel=0.05)
+    net = np.where(history.refunded, 0, history.baskets.total - history.discount)[later].sum()
+    assert future.value.sum() == pytest.approx(net, rel=0.08)
 
 
 def test_the_observable_probability_ranks_better_than_recency(balanced: History) -> None:
-    who, chance = alive_at(balanced, 400)
+    evidence = collect(balanced)
+    who = np.flatnonzero((balanced.people.joined < 400 * DAY) & (balanced.people.ring < 0))
     there = balanced.people.left[who] >= 400 * DAY
+    chance = believe(balanced, evidence, who, np.full(len(who), 400 * DAY)).there.sum(axis=1)
+    signs = signs_of_life(balanced, who, np.full(len(who), 400), evidence.signs)
+    assert _auc(chance, there) > _auc(signs.last_day.astype(float), there) + 0.02
 
-    def auc(score: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-        rank = pd.Series(score).rank().to_numpy()
-        return float((rank[there].sum() - there.sum() * (there.sum() + 1) / 2) / (there.sum() * (~there).sum()))
 
-    assert auc(chance) > auc(signs_of_life(balanced, 400).last_day[who].astype(float)) + 0.01
+def test_nothing_after_a_moment_changes_what_was_believed_then(balanced: History) -> None:
+    who = np.flatnonzero((balanced.people.joined < 300 * DAY) & (balanced.people.ring < 0))[::20]
+    moment = np.full(len(who), 300 * DAY)
+    units, visits = balanced.units, balanced.visits
+    kept = visits.at < 300 * DAY
+    past = replace(
+        balanced, coupon=balanced.coupon[kept],
+        visits=Visits(**{f.name: getattr(visits, f.name)[kept] for f in fields(Visits)}),
+        units=replace(units, y=units.y & (units.at < 300 * DAY)),
+    )  # fmt: skip
+    now, then = (believe(h, collect(h), who, moment) for h in (balanced, past))
+    assert now.there == pytest.approx(then.there)
+
+
+def test_a_plan_by_observable_uplift_beats_the_likeliest_redeemers(folder: Path) -> None:
+    effects, values = _feeds(folder, "truth/campaign_effects", "truth/offer_values")
+    values["campaign_id"] = "g" + values["coupon_id"].str[1:]
+    planned = effects[effects["campaign_id"].isin(["g27", "g28", "g29"])].merge(values, on="campaign_id")
+    assert planned["p1_observable"].notna().all()
+
+    def profit(p0: str, p1: str) -> pd.Series[float]:
+        paid = planned["margin_with"] - planned["discount"]
+        return planned[p1] * paid - planned[p0] * planned["margin_without"] - planned["contact_cost"]
+
+    cost = planned["p1_observable"] * planned["discount"] + planned["contact_cost"]
+
+    def earned(score: pd.Series[float]) -> float:
+        order = score.sort_values(ascending=False, kind="stable").index
+        chosen = order[(cost[order].cumsum() <= 0.1 * cost.sum()) & (score[order] > 0)]
+        return float(profit("p0", "p1")[chosen].sum())
+
+    oracle = earned(profit("p0_observable", "p1_observable") / cost)
+    assert oracle > 0
+    assert oracle > 2.2 * earned(planned["p1_observable"])
 
 
 def test_channels_left_out_alone_lose_no_more_than_all_of_them_in_persuasion(folder: Path) -> None:
