@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from o2o_mining.cli.doctor import doctor
+from o2o_mining.cli.evaluate import evaluate
 from o2o_mining.cli.export import export
 from o2o_mining.cli.quarantine import quarantine
 from o2o_mining.cli.run import run
@@ -18,5 +19,5 @@ def main() -> None:
     """Mine online orders and offline redemptions: segments, attribution, and files to work with."""
 
 
-for command in (run, simulate, status, doctor, export, quarantine):
+for command in (run, simulate, evaluate, status, doctor, export, quarantine):
     main.add_command(command)

@@ -20,8 +20,8 @@ from o2o_mining.simulator.future import foretell
 from o2o_mining.simulator.history import History
 from o2o_mining.simulator.offers import CHANNELS, CONTACT_COST, WINDOW_DAYS, known_coupons
 from o2o_mining.simulator.outlook import foresee, recent
-from o2o_mining.simulator.people import LIFESTYLES, SENSITIVITIES, TYPES
-from o2o_mining.simulator.places import CATEGORIES, CATEGORY_SHARES, CITIES, DECAY_PER_KM
+from o2o_mining.simulator.people import LIFESTYLE_SHARES, LIFESTYLES, SENSITIVITIES, TASTES, TYPES
+from o2o_mining.simulator.places import CATEGORIES, CITIES, DECAY_PER_KM
 from o2o_mining.simulator.visits import own_visits_within
 from o2o_mining.simulator.world import AFTERMATH_DAYS, World
 from o2o_mining.simulator.worth import Worth, expected_worth
@@ -56,10 +56,10 @@ def _parameters(world: World) -> Any:
 def _customers(history: History) -> Any:
     people = history.people
     known = np.flatnonzero(people.joined < history.world.days * DAY)
-    priors = {f"prior_{name}": values(people.type_prior[known, n]) for n, name in enumerate(TYPES)}
+    priors = {f"prior_{name}": _rounded(people.type_prior[known, n]) for n, name in enumerate(TYPES)}
     return pa.table({
-        "customer_id": ids("c", known), "rate_per_day": values(people.rate[known]),
-        "rate_prior_mean": values(people.rate_mean[known]),
+        "customer_id": ids("c", known), "rate_per_day": _rounded(people.rate[known]),
+        "rate_prior_mean": _rounded(people.rate_mean[known]),
         "lifestyle": words(LIFESTYLES, people.lifestyle[known]),
         "price_sensitivity": values(SENSITIVITIES[people.sensitivity[known]]),
         "response_type": words(TYPES, people.response_type[known]), **priors,
@@ -106,7 +106,7 @@ def _receipts(history: History, evidence: Evidence) -> Any:
     known = np.flatnonzero((recent(history) & _observed(history)[units.customer])[unit])
     forecast = foresee(history, evidence, unit[known], received=True)
     return pa.table({
-        "receipt_id": ids("e", unit), "p_true": values(units.p1[unit]), "p_without": values(units.p0[unit]),
+        "receipt_id": ids("e", unit), "p_true": _rounded(units.p1[unit]), "p_without": _rounded(units.p0[unit]),
         "redeems": values(units.y1[unit]), "would_come_anyway": values(units.y0[unit]),
         "p_observable": _scattered(forecast.p1, known, len(unit)),
         "p_without_observable": _scattered(forecast.p0, known, len(unit)),
@@ -125,7 +125,7 @@ def _effects(history: History, evidence: Evidence) -> Any:
     return pa.table({
         "campaign_id": ids("g", units.coupon[u]), "customer_id": ids("c", units.customer[u]),
         "arm": words(ARMS, units.arm[u]), "exposed": values(units.exposed[u]),
-        "p0": values(units.p0[u]), "p1": values(units.p1[u]), "uplift": values(units.p1[u] - units.p0[u]),
+        "p0": _rounded(units.p0[u]), "p1": _rounded(units.p1[u]), "uplift": _rounded(units.p1[u] - units.p0[u]),
         "occasion0": values(units.y0[u]), "occasion1": values(units.y1[u]), "own_visits": values(own[u]),
         "y0": values(units.y0[u] | (own[u] > 0)), "y1": values(units.y1[u] | (own[u] > 0)),
         "p0_observable": _scattered(forecast.p0, known, len(u)),
@@ -167,6 +167,8 @@ def _channels(history: History) -> Any:
     """One row per campaign and channel: what would be lost had the channel alone been silent."""
     units, offers = history.units, history.offers
     reached = units.exposed & (units.coupon < offers.announced)
+    # An increment counts when its visit was within the log.
+    seen = (units.at < history.world.days * DAY).astype(np.int64)
     count = offers.announced
 
     def per_campaign(chosen: Array, weight: Array) -> Array:
@@ -174,9 +176,9 @@ def _channels(history: History) -> Any:
 
     again = reached & units.second
     number = np.arange(count)
-    of_main = per_campaign(reached, units.y1.astype(np.int64) - units.y_no_main)
-    of_second = per_campaign(again, units.y1.astype(np.int64) - units.y_no_second)
-    together = per_campaign(reached, units.y1.astype(np.int64) - units.y0)
+    of_main = per_campaign(reached, seen * (units.y1.astype(np.int64) - units.y_no_main))
+    of_second = per_campaign(again, seen * (units.y1.astype(np.int64) - units.y_no_second))
+    together = per_campaign(reached, seen * (units.y1.astype(np.int64) - units.y0))
     ones = np.ones(len(units.coupon))
     return pa.table({
         "campaign_id": ids("g", np.tile(number, 2)),
@@ -208,9 +210,9 @@ def _stores(history: History) -> Any:
                     radius[row, store] = distance[order][np.searchsorted(inside, share)]
     return pa.table({
         "store_id": ids("s", stores), "decay_per_km": values(DECAY_PER_KM[category]),
-        "pull": values(places.store_pull), "catchment_50_m": values(np.round(radius[0] * 1000)),
+        "pull": _rounded(places.store_pull), "catchment_50_m": values(np.round(radius[0] * 1000)),
         "catchment_80_m": values(np.round(radius[1] * 1000)),
-        "category_share": values(CATEGORY_SHARES[category]),
+        "category_share": _rounded((LIFESTYLE_SHARES @ TASTES)[category]),
     })  # fmt: skip
 
 

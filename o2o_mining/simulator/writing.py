@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,7 @@ from o2o_mining.simulator.truth import truth_tables
 from o2o_mining.simulator.world import World
 
 FORMATS = ("csv", "parquet")
+MANIFEST = "MANIFEST.json"
 FILES = 28  # how many files a world has: every feed and every truth table
 EVENTS = ("touches", "coupon_receipts", "online_orders", "offline_redemptions", "coupon_redemptions",
           "basket_lines", "reviews")  # fmt: skip
@@ -83,7 +88,20 @@ def write(
         put(name, table)
     for name, table in truth_tables(history):
         put(f"truth/{name}", table)
+    _write_manifest(world, path, format, rows)
     return rows
+
+
+def _write_manifest(world: World, folder: Path, format: str, rows: dict[str, int]) -> None:  # noqa: A002
+    """Say what the world is made of and what lies in each file, so that anybody can make it again and compare."""
+    files = {
+        f"{name}.{format}": {
+            "rows": count, "sha256": hashlib.sha256((folder / f"{name}.{format}").read_bytes()).hexdigest(),
+        }
+        for name, count in rows.items()
+    }  # fmt: skip
+    content = {**asdict(world), "format": format, "version": version("o2o-mining"), "files": files}
+    (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _write(table: Any, path: Path, format: str) -> None:  # noqa: A002

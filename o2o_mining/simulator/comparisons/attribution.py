@@ -1,0 +1,28 @@
+"""Attribution: the conversions that each model credits, against those that there were because of the channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from o2o_mining.simulator.findings import Evaluated, Finding
+
+
+def compare(world: Evaluated) -> Iterator[Finding]:
+    """Compare credit over all history with true increments, by model: each channel, and all that nobody paid for."""
+    increments, credit = world.truth("channel_increments"), world.estimates("campaign_attribution")
+    if increments.empty or credit.empty:
+        return
+    whole = credit[(credit["level"] == "channel") & (credit["window_start"] == credit["window_start"].min())]
+    true = increments.groupby("channel")["incremental_conversions"].sum()
+    for model, rows in whole.groupby("model", sort=True):
+        credited = rows.set_index("id")["conversions"].astype(float)
+        for channel, conversions in true.items():
+            yield _finding(
+                str(model), f"conversions by {channel}", float(conversions), float(credited.get(channel, 0.0))
+            )
+        unpaid = credited[~credited.index.isin(true.index)].sum()
+        yield _finding(str(model), "conversions by channels that cause none", 0.0, float(unpaid))
+
+
+def _finding(model: str, what: str, truth: float, estimate: float) -> Finding:
+    return Finding("attribution", f"{model}: {what}", truth, estimate)

@@ -1,0 +1,103 @@
+"""Compares every estimate of a home with the truth of the world it came from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from o2o_mining.core.errors import HomeError, UsageError
+from o2o_mining.engine.home import Home, home_path, open_home
+from o2o_mining.engine.warehouse import read_origin
+from o2o_mining.simulator.comparisons import COMPARISONS
+from o2o_mining.simulator.findings import Evaluated
+from o2o_mining.simulator.world import START
+
+COLUMNS = ("room", "quantity", "truth", "estimate", "error", "low", "high", "inside", "oracle")
+
+
+def evaluate(home: Path | str | None = None, *, truth: Path | str | None = None) -> pd.DataFrame:
+    """Compare the estimates of a home with the truth.
+
+    Parameters
+    ----------
+    home
+        Folder of a home whose last run mined the first day after its world's log.
+    truth
+        Folder of the truth tables; by default ``truth`` beside the feeds that the home was made from.
+
+    Returns
+    -------
+    DataFrame
+        One row per estimate: ``room, quantity, truth, estimate, error`` (estimate - truth; for a ranking its AUC less
+        the oracle's), ``low, high`` and ``inside`` where the estimate has an interval, ``oracle`` (AUC) for rankings.
+
+    Raises
+    ------
+    UsageError
+        If the home's inputs came without truth.
+    HomeError
+        If nothing is published, or nothing for that day.
+
+    Examples
+    --------
+    >>> evaluate("no-such-home")
+    Traceback (most recent call last):
+        ...
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run
+    """
+    path = home_path(home)
+    opened = open_home(path)
+    try:
+        folder = Path(truth) if truth else _truth_of(path)
+        world = _world(opened, folder)
+        findings = [asdict(finding) for compare in COMPARISONS for finding in compare(world)]
+    finally:
+        opened.close()
+    table = pd.DataFrame(findings, columns=[name for name in COLUMNS if name not in ("error", "inside")])
+    numbers = ["truth", "estimate", "low", "high", "oracle"]
+    table[numbers] = table[numbers].astype("float64")
+    table["error"] = table["estimate"] - table["truth"].fillna(table["oracle"])
+    inside = (table["low"] <= table["truth"]) & (table["truth"] <= table["high"])
+    table["inside"] = inside.astype("boolean").mask(table["low"].isna())
+    return table[list(COLUMNS)]
+
+
+def _truth_of(home: Path) -> Path:
+    place = read_origin(home).get("input") or ""
+    folder = Path(place) / "truth"
+    if not place or not folder.is_dir():
+        raise UsageError(
+            f"the inputs of {home} came without truth: there is no folder truth beside them",
+            next_step="make a world with o2o simulate and run it, or pass --truth DIR",
+        )
+    return folder
+
+
+def _world(home: Home, folder: Path) -> Evaluated:
+    def truth(name: str) -> pd.DataFrame:
+        for file in (folder / f"{name}.csv", folder / f"{name}.parquet"):
+            if file.exists():
+                return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+        return pd.DataFrame()
+
+    parameters = truth("parameters")
+    if parameters.empty:
+        raise UsageError(f"{folder} holds no parameters of a world", next_step="pass --truth DIR")
+    days = int(parameters.set_index("parameter")["value"]["days"])
+    as_of = START + timedelta(days=days)
+    if as_of not in home.days("segments"):
+        raise HomeError(f"{home.path} has no slice of {as_of}, the day after the log", next_step="o2o run")
+
+    def estimates(name: str) -> pd.DataFrame:
+        return _slice(home, name, as_of)
+
+    return Evaluated(as_of, truth, estimates)
+
+
+def _slice(home: Home, name: str, as_of: date) -> pd.DataFrame:
+    table = home.table(name)
+    frame: pd.DataFrame = (table.filter(table.as_of == as_of) if "as_of" in table.columns else table).to_pandas()
+    return frame
