@@ -281,10 +281,14 @@ class DuckDBEngine(Engine):
 
     def _write_parquet(self, table: Table, as_of: date | None, path: Path) -> None:
         columns = ", ".join(map(quoted, table.published_names))
+        nulls = ", ".join("NULL" for _ in table.published_names)
         where = "" if as_of is None else f"WHERE as_of = {literal(str(as_of))}"
         keys = ", ".join(map(quoted, table.key))
+        # DuckDB declares a column REQUIRED where the statistics of the whole table, other days and deleted rows
+        # included, know no null. No statistics see that the row of nulls never comes: every column may hold nulls.
         self.connection.execute(
-            f"COPY (SELECT {columns} FROM {quoted(table.name)} {where} ORDER BY {keys})"
+            f"COPY (SELECT {columns} FROM {quoted(table.name)} {where}"
+            f" UNION ALL SELECT {nulls} WHERE random() < 0 ORDER BY {keys})"
             f" TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
         )
 

@@ -95,7 +95,7 @@ def test_files_are_named_by_day_and_content_and_sorted_by_key(home: Path) -> Non
 
 def test_two_homes_filled_in_other_orders_by_other_threads_publish_the_same_bytes(tmp_path: Path) -> None:
     names = set()
-    for number, threads in enumerate((1, 2, 2)):
+    for number, threads in enumerate((1, 2, 4)):
         engine = DuckDBEngine(tmp_path / f"{number}.duckdb", Settings(threads=threads))
         _fill(engine, backwards=number == 2)
         names.add(publish(engine, tmp_path / str(number)))

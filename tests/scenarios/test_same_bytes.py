@@ -1,0 +1,76 @@
+"""What is published depends on what came in, never on the way it came in or on what was mined before."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipelines.execution import Outcome
+from tests.scenarios.conftest import Run, published
+from tests.scenarios.feeds import write
+
+# Two files that come in one after the other: the second fills what the first left open.
+FIRST = {
+    "customers": "customer_id,birth_year,city\nann,,\neve,,\n",
+    "offline_redemptions": (
+        "redemption_id,customer_id,merchant_id,store_id,redeemed_at,list_amount,paid_amount\n"
+        "r2,cleo,noodle,,2024-03-08 18:00:00,,\n"
+        "r4,eve,noodle,,2024-03-09 18:00:00,,\n"
+    ),
+}
+SECOND = {
+    "customers": (
+        "customer_id,birth_year,city,joined_at,consent_marketing\n"
+        "ann,1990,Taipei,2024-01-01,true\nbob,1991,Taipei,2024-01-05,false\n"
+        "cleo,1992,Taipei,2024-02-01,true\neve,1993,Taipei,2024-02-02,true\n"
+    ),
+    "offline_redemptions": (
+        "redemption_id,customer_id,merchant_id,store_id,redeemed_at,list_amount,paid_amount\n"
+        "r2,cleo,noodle,s1,2024-03-08 18:00:00,12.30,12.30\n"
+        "r4,eve,noodle,s1,2024-03-22 18:00:00,5.00,5.00\n"
+    ),
+}
+
+
+def _slices_and_whole_tables(outcome: Outcome, day: date) -> dict[str, str]:
+    return {name: sha for (name, as_of), sha in published(outcome).items() if as_of in (None, str(day))}
+
+
+def _land(home: Path, number: int, files: dict[str, str]) -> None:
+    (home / "landing").mkdir(parents=True, exist_ok=True)
+    for feed, text in files.items():
+        (home / "landing" / feed).mkdir(exist_ok=True)
+        (home / "landing" / feed / f"{number}.csv").write_text(text, encoding="utf-8")
+
+
+def test_a_day_without_prospects_has_the_same_bytes_after_days_with_prospects(mine: Run, tmp_path: Path) -> None:
+    folder = write(tmp_path / "in")
+    days = [date(2024, 3, 5), date(2024, 3, 7), date(2024, 3, 21)]  # nulls in segments on the first two, then none
+    for day in days:
+        last = mine(folder, as_of=day)
+    for day in days:
+        fresh = mine(folder, home=f"fresh-{day}", as_of=day)
+        assert _slices_and_whole_tables(last, day) == _slices_and_whole_tables(fresh, day), day
+
+
+def test_files_that_came_one_by_one_give_the_same_bytes_as_all_at_once(mine: Run, tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", "merchants", "touches", "offline_redemptions")
+    mine(folder, home="bit-by-bit")
+    for number, files in enumerate((FIRST, SECOND), start=1):
+        _land(tmp_path / "bit-by-bit", number, files)
+        last = mine(folder, home="bit-by-bit")
+        _land(tmp_path / "at-once", number, files)
+    fresh = mine(folder, home="at-once")
+    assert last.as_of == fresh.as_of == date(2024, 3, 23)
+    assert _slices_and_whole_tables(last, date(2024, 3, 23)) == _slices_and_whole_tables(fresh, date(2024, 3, 23))
+
+
+def test_every_column_of_every_file_may_hold_nulls_so_that_no_file_tells_of_others(mine: Run, tmp_path: Path) -> None:
+    outcome = mine(write(tmp_path / "in"))
+    files = list((outcome.home / "snapshots" / "files").rglob("*.parquet"))
+    assert len(files) > 15
+    for file in files:
+        schema = pq.ParquetFile(file).schema
+        assert all(schema.column(i).max_definition_level > 0 for i in range(len(schema))), file.name
