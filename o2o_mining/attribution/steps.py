@@ -43,8 +43,8 @@ def build_attribution_ledger(engine: Engine, *, settings: Settings) -> StepRepor
         .order_by(["model", "kind"])
     )
     notes = [] if rows else ["no purchase is known: the ledger is empty"]
-    if not _rows(engine, "touches"):
-        notes.append("feed touches is missing: what carries no campaign or known code is credited to direct")
+    if lack := engine.absence("touches"):
+        notes.append(f"feed touches is {lack}: what carries no campaign or known code is credited to direct")
     return StepReport(
         table="attribution_ledger",
         rows=rows,
@@ -130,15 +130,11 @@ def _sample(rows: pd.DataFrame) -> pd.DataFrame:
 def _notes(engine: Engine, *, has_cost: bool) -> tuple[str, ...]:
     """Return what the missing feeds mean for the figures."""
     notes = []
-    if not _rows(engine, "campaigns"):
-        notes.append("feed campaigns is missing: only campaigns that earned or spent something are listed")
-    if not _rows(engine, "touches"):
-        notes.append("feed touches is missing: what carries no campaign or known code is credited to direct")
-    if not _rows(engine, "campaign_costs"):
+    if lack := engine.absence("campaigns"):
+        notes.append(f"feed campaigns is {lack}: only campaigns that earned or spent something are listed")
+    if lack := engine.absence("touches"):
+        notes.append(f"feed touches is {lack}: what carries no campaign or known code is credited to direct")
+    if lack := engine.absence("campaign_costs"):
         instead = "costs are those of touches" if has_cost else "cost, ROAS and CPA are not known"
-        notes.append(f"feed campaign_costs is missing: {instead}")
+        notes.append(f"feed campaign_costs is {lack}: {instead}")
     return tuple(notes)
-
-
-def _rows(engine: Engine, feed: str) -> int:
-    return int(engine.execute(engine.read(feed).count()))

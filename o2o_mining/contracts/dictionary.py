@@ -50,7 +50,7 @@ def dictionary() -> str:
     working = [[f"`{t.name}`", t.room, t.row] for t in TABLES.values() if t.kind is Kind.WORKING]
     parts.append(
         "## Working tables\n\nThey live in the warehouse and are never published. `known_<name>` has the columns"
-        " of `<name>` and `as_of`.\n\n" + _grid(["Table", "Room", "One row"], working)
+        " of `<name>` and `as_of`; of customers the id alone.\n\n" + _grid(["Table", "Room", "One row"], working)
     )
     return "\n".join(parts)
 

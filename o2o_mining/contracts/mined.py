@@ -102,9 +102,20 @@ CAMPAIGN_ATTRIBUTION = Table(
     ),
 )
 
-KNOWN = tuple(
-    events.as_known(table)
-    for table in (events.PURCHASES, events.JOURNEYS, events.JOURNEY_TOUCHES, events.COUPON_LIFECYCLE)
+KNOWN_CUSTOMERS = Table(
+    name="known_customers",
+    room="marts",
+    kind=Kind.WORKING,
+    row="One customer known before as_of: of the feed customers, or, where that feed is missing, of any feed.",
+    columns=(_AS_OF, _CUSTOMER),
+)
+
+KNOWN = (
+    *(
+        events.as_known(table)
+        for table in (events.PURCHASES, events.JOURNEYS, events.JOURNEY_TOUCHES, events.COUPON_LIFECYCLE)
+    ),
+    KNOWN_CUSTOMERS,
 )
 
 TABLES = (*KNOWN, CUSTOMER_FEATURES, SEGMENTS, SEGMENT_PROFILES, CAMPAIGN_ATTRIBUTION)

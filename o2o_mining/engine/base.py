@@ -98,6 +98,13 @@ class Engine(ABC):
             )
         return self.read(name).drop("as_of")
 
+    def absence(self, feed: str) -> str:
+        """Return whether a feed is ``missing`` (no file of it was ever loaded) or ``empty``; nothing if it has rows."""
+        if int(self.execute(self.read(feed).limit(1).count())):
+            return ""
+        files = self.read("loaded_files")
+        return "empty" if int(self.execute(files.filter(files.feed == feed).count())) else "missing"
+
     @abstractmethod
     def slices(self, table: str) -> list[date | None]:
         """Return the days a table holds; ``[None]`` for a table without ``as_of`` that was written."""

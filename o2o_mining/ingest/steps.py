@@ -75,11 +75,6 @@ def ignored_files(sources: Sequence[Source]) -> tuple[str, ...]:
     return tuple(path for source in sources for path in source.find().ignored)
 
 
-def given_feeds(engine: Engine) -> set[str]:
-    """Return the feeds of which any file was ever loaded."""
-    return {booking.feed for booking in Ledger(engine).bookings}
-
-
 def loaded_inputs(engine: Engine) -> list[dict[str, str]]:
     """Return feed, file and sha256 of every file loaded, in the order of loading."""
     return [{"feed": b.feed, "file": b.file, "sha256": b.sha256} for b in Ledger(engine).bookings]
@@ -145,7 +140,6 @@ __all__ = [
     "LEDGER",
     "build_customer_contacts",
     "build_data_quality",
-    "given_feeds",
     "ignored_files",
     "load_feeds",
     "loaded_inputs",

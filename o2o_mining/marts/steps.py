@@ -89,7 +89,7 @@ def build_journey_touches(engine: Engine, *, now: date, settings: Settings) -> S
     >>> from o2o_mining.engine.duckdb import DuckDBEngine
     >>> engine = DuckDBEngine(":memory:", Settings())
     >>> build_journey_touches(engine, now=date(2024, 1, 1), settings=Settings()).notes[0]
-    'The feed touches is missing or empty.'
+    'The feed touches is missing.'
     """
     made = journey_touches(
         engine.read("purchases"),
@@ -168,7 +168,7 @@ def traced_share(engine: Engine, *, settings: Settings) -> float | None:
 
 
 def build_known(engine: Engine, *, as_of: date, settings: Settings) -> list[StepReport]:
-    """Write the four event tables as they were known before a day, for the rooms that mine as of it.
+    """Write the four event tables and the customers as they were known before a day, for the rooms that mine as of it.
 
     Parameters
     ----------
@@ -182,8 +182,8 @@ def build_known(engine: Engine, *, as_of: date, settings: Settings) -> list[Step
     Returns
     -------
     list[StepReport]
-        One report each for ``known_purchases``, ``known_journey_touches``, ``known_journeys`` and
-        ``known_coupon_lifecycle``.
+        One report each for ``known_purchases``, ``known_journey_touches``, ``known_journeys``,
+        ``known_coupon_lifecycle`` and ``known_customers``.
 
     Examples
     --------
@@ -192,7 +192,7 @@ def build_known(engine: Engine, *, as_of: date, settings: Settings) -> list[Step
     >>> from o2o_mining.engine.duckdb import DuckDBEngine
     >>> reports = build_known(DuckDBEngine(":memory:", Settings()), as_of=date(2024, 1, 1), settings=Settings())
     >>> [report.table for report in reports]
-    ['known_purchases', 'known_journey_touches', 'known_journeys', 'known_coupon_lifecycle']
+    ['known_purchases', 'known_journey_touches', 'known_journeys', 'known_coupon_lifecycle', 'known_customers']
     """
     feeds = {feed: _known_feed(engine, feed, as_of) for feed in {*_PURCHASES, *_CONTACTS, *_COUPONS}}
     written = {}
@@ -212,13 +212,20 @@ def build_known(engine: Engine, *, as_of: date, settings: Settings) -> list[Step
     write("journey_touches", touches)
     write("journeys", journeys_from_touches(purchases, engine.known("journey_touches", as_of)))
     write("coupon_lifecycle", coupon_states(*(feeds[feed] for feed in _COUPONS), now=as_of))
+    write("customers", _known_customers(engine, as_of))
     return [StepReport(table, rows) for table, rows in written.items()]
+
+
+def _known_customers(engine: Engine, as_of: date) -> ir.Table:
+    """One customer of the feed; where that feed is missing altogether, one that any feed names."""
+    feeds = OWN_TIME if engine.absence("customers") == "missing" else ("customers",)
+    return customers_seen([_known_feed(engine, feed, as_of) for feed in feeds])
 
 
 def build_customer_features(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
     """Write a slice of ``customer_features`` from what was known before a day.
 
-    Customers are those of the feed, else all that any feed names, and everybody with a purchase.
+    Customers are those in ``known_customers`` and everybody with a purchase.
 
     Parameters
     ----------
@@ -251,10 +258,7 @@ def build_customer_features(engine: Engine, *, as_of: date, settings: Settings) 
     }
     leak_guard(tables, as_of=as_of, execute=engine.execute)
     missing = _missing(engine, ("customers", "touches", "coupon_receipts"))
-    if _is_empty(engine, "customers"):
-        customers = customers_seen([_known_feed(engine, feed, as_of) for feed in OWN_TIME])
-    else:
-        customers = _known_feed(engine, "customers", as_of)
+    customers = engine.known("customers", as_of)
     made = customer_features(**tables, customers=customers, as_of=as_of, timezone=settings.timezone)
     return StepReport("customer_features", engine.write("customer_features", made, as_of=as_of), notes=missing)
 
@@ -267,9 +271,5 @@ def _known_feed(engine: Engine, feed: str, as_of: date) -> ir.Table:
     return known_rows(feed, _feed(engine, feed), as_of=as_of)
 
 
-def _is_empty(engine: Engine, feed: str) -> bool:
-    return int(engine.execute(engine.read(feed).limit(1).count())) == 0
-
-
 def _missing(engine: Engine, feeds: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"The feed {feed} is missing or empty." for feed in feeds if _is_empty(engine, feed))
+    return tuple(f"The feed {feed} is {lack}." for feed in feeds if (lack := engine.absence(feed)))

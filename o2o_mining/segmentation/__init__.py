@@ -1,7 +1,6 @@
 """Who are the customers, and which of them belong together?
 
-Reads ``purchases`` as known before as_of, ``customers``, and, where no ``customers`` came, the ids in ``touches``,
-``coupon_receipts`` and ``sends``. Owns ``segments`` and ``segment_profiles``.
+Reads ``purchases`` and ``customers`` as known before as_of. Owns ``segments`` and ``segment_profiles``.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from o2o_mining.engine.portable import moment, share
+from o2o_mining.engine.portable import share
 from o2o_mining.segmentation.names import score_rectangles
 from o2o_mining.segmentation.rfm import rfm_scores
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 _SCORED = ("recency_days", "frequency", "monetary", "r_score", "f_score", "m_score")
 
 
-def segments(
-    purchases: ir.Table, customers: ir.Table | None, seen: ir.Table, *, as_of: date, bins: int = 5
-) -> ir.Table:
+def segments(purchases: ir.Table, customers: ir.Table, *, as_of: date, bins: int = 5) -> ir.Table:
     """One customer who bought before as_of or could have: scores and named segment.
 
     Parameters
@@ -27,9 +25,7 @@ def segments(
     purchases
         As ``rfm_scores`` takes them.
     customers
-        ``customer_id`` and ``joined_at``; None when that feed is missing.
-    seen
-        ``customer_id`` and ``seen_at`` of everybody met elsewhere; only used without ``customers``.
+        ``customer_id`` of everybody known before as_of.
     as_of
         Uses what was known before this UTC day.
     bins
@@ -42,14 +38,17 @@ def segments(
         segment.
     """
     scored = rfm_scores(purchases, as_of=as_of, bins=bins)
-    met = _met_before(customers, seen, as_of=as_of)
-    prospects = met.anti_join(scored, "customer_id").mutate(
-        recency_days=ibis.null("int64"),
-        frequency=ibis.literal(0, "int64"),
-        monetary=ibis.null(scored.monetary.type()),
-        r_score=ibis.null("int64"),
-        f_score=ibis.null("int64"),
-        m_score=ibis.null("int64"),
+    prospects = (
+        customers.select("customer_id")
+        .anti_join(scored, "customer_id")
+        .mutate(
+            recency_days=ibis.null("int64"),
+            frequency=ibis.literal(0, "int64"),
+            monetary=ibis.null(scored.monetary.type()),
+            r_score=ibis.null("int64"),
+            f_score=ibis.null("int64"),
+            m_score=ibis.null("int64"),
+        )
     )
     everybody = scored.select("customer_id", *_SCORED).union(prospects.select("customer_id", *_SCORED))
     return everybody.mutate(
@@ -58,14 +57,6 @@ def segments(
         lifecycle_stage=ibis.null("string"),
         rule_segments=ibis.literal([], type="array<string>"),
     )
-
-
-def _met_before(customers: ir.Table | None, seen: ir.Table, *, as_of: date) -> ir.Table:
-    """One customer known before as_of, whether they bought or not."""
-    if customers is None:
-        return seen.filter(seen.seen_at < moment(as_of)).select("customer_id").distinct()
-    joined = customers.joined_at
-    return customers.filter(joined.isnull() | (joined < moment(as_of))).select("customer_id")
 
 
 def _segment_code(r_score: ir.IntegerValue, f_score: ir.IntegerValue, *, bins: int) -> ir.StringValue:

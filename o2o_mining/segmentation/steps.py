@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
-_SIGHTINGS = {"touches": "touched_at", "coupon_receipts": "received_at", "sends": "sent_at"}
+_NOTES = {
+    "missing": "feed customers is missing: prospects are the ids that any other feed names",
+    "empty": "feed customers is empty: there are no prospects",
+}
 
 
 def build_segments(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
@@ -26,19 +29,15 @@ def build_segments(engine: Engine, *, as_of: date, settings: Settings) -> StepRe
     Parameters
     ----------
     engine
-        Holds ``purchases`` as known before as_of and the accepted feeds.
+        Holds ``purchases`` and ``customers`` as known before as_of.
     as_of
         Uses what was known before this UTC day.
     settings
         ``rfm_bins``.
     """
-    customers: ir.Table | None = engine.read("customers").select("customer_id", "joined_at")
-    notes: list[str] = []
-    if not int(engine.execute(engine.read("customers").count())):
-        customers = None
-        notes.append("feed customers is missing: prospects are the ids in touches, coupon_receipts and sends")
-    purchases = engine.known("purchases", as_of)
-    mined = segments(purchases, customers, _seen(engine), as_of=as_of, bins=settings.rfm_bins)
+    notes = [_NOTES[lack]] if (lack := engine.absence("customers")) else []
+    purchases, customers = (engine.known(table, as_of) for table in ("purchases", "customers"))
+    mined = segments(purchases, customers, as_of=as_of, bins=settings.rfm_bins)
     rows = engine.write("segments", mined, as_of=as_of)
     written = _slice(engine, "segments", as_of)
     scored = written.filter(written.r_score.notnull())
@@ -98,15 +97,6 @@ def _slice(engine: Engine, table: str, as_of: date) -> ir.Table:
     """Return the rows of one as_of."""
     rows = engine.read(table)
     return rows.filter(rows.as_of == ibis.literal(as_of)).drop("as_of")
-
-
-def _seen(engine: Engine) -> ir.Table:
-    """One sighting of a customer in a feed other than customers and the two logs."""
-    tables = [
-        engine.read(feed).select("customer_id", seen_at=engine.read(feed)[moment])
-        for feed, moment in _SIGHTINGS.items()
-    ]
-    return ibis.union(*tables)
 
 
 def _as_grid(counts: pd.DataFrame, bins: int) -> pd.DataFrame:

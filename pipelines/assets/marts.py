@@ -7,12 +7,13 @@ from datetime import date
 import dagster as dg
 
 from o2o_mining.marts import steps
+from o2o_mining.marts.knowledge import OWN_TIME
 from pipelines.assets import Days, table_assets
 from pipelines.house import House
 
 _LOGS = ["online_orders", "offline_redemptions", "coupon_redemptions", "coupons"]
 _CONTACTS = ["touches", "sends", "coupon_receipts", "campaigns"]
-_KNOWN = ["known_purchases", "known_journey_touches", "known_journeys", "known_coupon_lifecycle"]
+_KNOWN = ["known_purchases", "known_journey_touches", "known_journeys", "known_coupon_lifecycle", "known_customers"]
 
 
 def _now(house: House) -> date:
@@ -28,7 +29,7 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
     days
         The partitions of what is mined.
     """
-    everything = [*_LOGS, *_CONTACTS]
+    everything = sorted({*_LOGS, *_CONTACTS, *OWN_TIME})
     return [
         table_assets({"purchases": _LOGS}, lambda house, _: steps.build_purchases(house.engine), name="purchases"),
         table_assets(
@@ -53,7 +54,7 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             days=days,
         ),
         table_assets(
-            {"customer_features": ["customers", "touches", "sends", "known_purchases", "known_coupon_lifecycle"]},
+            {"customer_features": ["touches", "sends", "known_purchases", "known_coupon_lifecycle", "known_customers"]},
             lambda house, day: steps.build_customer_features(house.engine, as_of=day, settings=house.settings),
             name="customer_features",
             days=days,

@@ -18,7 +18,7 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
     """
     return [
         table_assets(
-            {"segments": ["known_purchases", "customers", "touches", "coupon_receipts", "sends"]},
+            {"segments": ["known_purchases", "known_customers"]},
             lambda house, day: steps.build_segments(house.engine, as_of=day, settings=house.settings),
             name="segments",
             days=days,

@@ -87,13 +87,7 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         Known(*feed("purchases", *JOURNEYS, "campaigns", "campaign_costs", "touches")), as_of=DAY, lookback_days=30
     ),
     "segmentation.rfm_scores": lambda: segmentation.rfm_scores(*feed("purchases"), as_of=DAY),
-    "segmentation.segments": lambda: segments(
-        *(
-            *feed("purchases", "customers"),
-            ibis.table({"customer_id": "string", "seen_at": "timestamp(6)"}, name="seen"),
-        ),
-        as_of=DAY,
-    ),
+    "segmentation.segments": lambda: segments(*feed("purchases", "customers"), as_of=DAY),
     "segmentation.segment_profiles": lambda: segment_profiles(*feed("segments")),
     "marts.leaks": lambda: marts.leaks(dict(zip(CONTACTS, feed(*CONTACTS), strict=True)), as_of=DAY),
 }

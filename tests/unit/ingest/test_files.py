@@ -11,10 +11,7 @@ import pytest
 
 from o2o_mining.core.errors import O2OError, UsageError
 from o2o_mining.ingest.sources.folder import FolderSource
-from o2o_mining.ingest.steps import (
-    given_feeds,
-    ignored_files,
-)
+from o2o_mining.ingest.steps import ignored_files
 from tests.unit.ingest.conftest import World
 from tests.unit.ingest.feeds_page import FEEDS, good_row
 
@@ -57,7 +54,8 @@ def test_a_folder_with_one_feed_says_which_others_are_missing(world: World) -> N
     assert [feed for feed, report in reports.items() if report.notes == (f"no feed {feed}",)] == [
         feed for feed in FEEDS if feed != "offline_redemptions"
     ]
-    assert given_feeds(world.engine) == {"offline_redemptions"}
+    assert {feed for feed in FEEDS if world.engine.absence(feed) != "missing"} == {"offline_redemptions"}
+    assert world.engine.absence("offline_redemptions") == ""
 
 
 def test_a_folder_that_is_missing_is_an_error_and_an_empty_one_is_none(world: World, tmp_path: Path) -> None:
@@ -96,7 +94,7 @@ def test_a_file_without_records_counts_nothing(world: World, content: bytes, *, 
     world.put(name, gzip.compress(content) if packed else content)
     world.load()
     assert world.quality() == {name: (0, 0, 0, 0)}
-    assert given_feeds(world.engine) == {"stores"}
+    assert world.engine.absence("stores") == "empty"
 
 
 def test_a_parquet_file_without_rows_or_columns_counts_nothing(world: World) -> None:

@@ -237,4 +237,4 @@ def test_missing_feeds_are_named_in_the_report(engine: DuckDBEngine) -> None:
     fill(engine, {"offline_redemptions": [visit("a", "03-02")]})
     report = steps.build_purchases(engine)
     assert (report.table, report.rows) == ("purchases", 1)
-    assert report.notes[0] == "The feed online_orders is missing or empty."
+    assert report.notes[0] == "The feed online_orders is missing."

@@ -21,9 +21,7 @@ from o2o_mining.segmentation.steps import build_segment_profiles, build_segments
 
 AS_OF = date(2017, 7, 1)
 MIDNIGHT = datetime(2017, 7, 1)
-NOBODY = ibis.memtable(
-    pa.table({"customer_id": pa.array([], pa.string()), "seen_at": pa.array([], pa.timestamp("us"))})
-)
+NOBODY = ibis.memtable(pa.table({"customer_id": pa.array([], pa.string())}))
 
 
 @pytest.fixture
@@ -57,8 +55,10 @@ def _purchases() -> list[dict[str, Any]]:
     ]
 
 
-def _store(engine: DuckDBEngine, feed: str, *rows: Mapping[str, Any]) -> None:
-    engine.upsert(feed, engine.stage(_table(feed, *rows).mutate(_ordinal=ibis.row_number())), file_id=1)
+def _known(engine: DuckDBEngine, purchases: list[dict[str, Any]], *customers: str) -> None:
+    engine.write("known_purchases", _table("purchases", *purchases), as_of=AS_OF)
+    known = _table("customers", *({"customer_id": name} for name in customers))
+    engine.write("known_customers", known.select("customer_id"), as_of=AS_OF)
 
 
 def _drawn(report: StepReport, chart: str) -> Any:
@@ -70,15 +70,9 @@ def _rows(engine: DuckDBEngine, table: str) -> pd.DataFrame:
 
 
 def test_customers_who_have_not_bought_are_prospects_outside_the_ranking(engine: DuckDBEngine) -> None:
-    customers = _table(
-        "customers",
-        {"customer_id": "buyer", "joined_at": MIDNIGHT},
-        {"customer_id": "new", "joined_at": MIDNIGHT - timedelta(microseconds=1)},
-        {"customer_id": "old"},
-        {"customer_id": "tomorrow", "joined_at": MIDNIGHT},
-    )
+    customers = ibis.memtable(pa.table({"customer_id": ["buyer", "new", "old"]}))
     purchases = _table("purchases", _buy(1, "buyer", 3), _buy(2, "guest", 3), _buy(3, "tomorrow", -1))
-    found = engine.execute(segments(purchases, customers, NOBODY, as_of=AS_OF)).set_index("customer_id")
+    found = engine.execute(segments(purchases, customers, as_of=AS_OF)).set_index("customer_id")
     assert found["frequency"].to_dict() == {"buyer": 1, "guest": 1, "new": 0, "old": 0}
     prospects = found.loc[["new", "old"]]
     assert prospects.drop(columns=["frequency", "rule_segments"]).isna().all().all()
@@ -86,30 +80,17 @@ def test_customers_who_have_not_bought_are_prospects_outside_the_ranking(engine:
     assert [list(codes) for codes in found["rule_segments"]] == [[]] * 4
 
 
-def test_without_customers_everybody_seen_before_is_a_prospect(engine: DuckDBEngine) -> None:
-    seen = ibis.memtable(
-        pa.table(
-            {
-                "customer_id": ["a", "a", "buyer", "later"],
-                "seen_at": pa.array([MIDNIGHT - timedelta(days=1)] * 3 + [MIDNIGHT], pa.timestamp("us")),
-            }
-        )
-    )
-    found = engine.execute(segments(_table("purchases", _buy(1, "buyer", 3)), None, seen, as_of=AS_OF))
-    assert sorted(zip(found["customer_id"], found["frequency"], strict=True)) == [("a", 0), ("buyer", 1)]
-
-
 def test_the_best_are_champions_and_the_worst_are_lost(engine: DuckDBEngine) -> None:
     rows = [_buy(number, "best", 1) for number in range(9)]
     rows += [_buy(100 + number, f"mid{number}", 50) for number in range(8) for _ in range(2)]
     rows += [_buy(200, "worst", 300)]
-    found = engine.execute(segments(_table("purchases", *rows), None, NOBODY, as_of=AS_OF))
+    found = engine.execute(segments(_table("purchases", *rows), NOBODY, as_of=AS_OF))
     codes = found.set_index("customer_id")["segment_code"].to_dict()
     assert (codes["best"], codes["worst"], codes["mid0"]) == ("champions", "lost", "need_attention")
 
 
 def _profiles(engine: DuckDBEngine, *rows: Mapping[str, Any], bins: int = 5) -> tuple[pd.DataFrame, pd.DataFrame]:
-    mined = segments(_table("purchases", *rows), None, NOBODY, as_of=AS_OF, bins=bins)
+    mined = segments(_table("purchases", *rows), NOBODY, as_of=AS_OF, bins=bins)
     profiles = segment_profiles(mined, bins=bins)
     return engine.execute(mined), engine.execute(profiles).set_index("segment_code")
 
@@ -131,8 +112,8 @@ def test_profiles_are_those_of_pandas(engine: DuckDBEngine, bins: int) -> None:
 
 
 def test_shares_leave_prospects_out(engine: DuckDBEngine) -> None:
-    seen = ibis.memtable(pa.table({"customer_id": ["x"], "seen_at": pa.array([datetime(2017, 1, 1)])}))
-    mined = segments(_table("purchases", _buy(1, "a", 3)), None, seen, as_of=AS_OF)
+    customers = ibis.memtable(pa.table({"customer_id": ["x"]}))
+    mined = segments(_table("purchases", _buy(1, "a", 3)), customers, as_of=AS_OF)
     found = engine.execute(segment_profiles(mined))
     assert (found["customers"].tolist(), found["share"].tolist()) == ([1], [1.0])
 
@@ -164,15 +145,14 @@ def test_without_amounts_money_is_unknown_and_segments_are_the_same(engine: Duck
 
 
 def test_steps_write_tables_that_fit_their_contracts(engine: DuckDBEngine) -> None:
-    engine.write("known_purchases", _table("purchases", *_purchases()), as_of=AS_OF)
-    _store(engine, "customers", {"customer_id": "prospect"})
+    _known(engine, _purchases(), "c00", "prospect")
     mined = build_segments(engine, as_of=AS_OF, settings=Settings())
     profiled = build_segment_profiles(engine, as_of=AS_OF, settings=Settings())
     for report in (mined, profiled):
         assert report.rows == len(_rows(engine, report.table))
         assert engine.violations(contract(report.table), as_of=AS_OF) == []
     assert mined.figures == {"customers": 20, "prospects": 1, "bins": 5}
-    assert mined.notes == ()
+    assert mined.notes == ("feed customers is missing: prospects are the ids that any other feed names",)
     (grid,) = mined.samples.values()
     assert grid.drop(columns="recency").to_numpy().sum() == 20
     (sample,) = profiled.samples.values()
@@ -184,28 +164,11 @@ def test_steps_write_tables_that_fit_their_contracts(engine: DuckDBEngine) -> No
     assert sum(revenue.x) == pytest.approx(1.0)
 
 
-def test_without_the_feed_of_customers_the_step_says_whom_it_took(engine: DuckDBEngine) -> None:
-    engine.write("known_purchases", _table("purchases"), as_of=AS_OF)
-    before, after = MIDNIGHT - timedelta(days=1), MIDNIGHT
-    touch = {"channel": "map", "action": "click"}
-    _store(
-        engine,
-        "touches",
-        {"touch_id": "1", "customer_id": "touched", "touched_at": before, **touch},
-        {"touch_id": "2", "customer_id": "later", "touched_at": after, **touch},
-    )
-    _store(
-        engine,
-        "sends",
-        {"send_id": "1", "campaign_id": "c", "customer_id": "sent", "channel": "sms", "sent_at": before},
-    )
-    receipt = {"receipt_id": "1", "customer_id": "received", "coupon_id": "k", "received_at": before}
-    _store(engine, "coupon_receipts", receipt, {**receipt, "receipt_id": "2", "customer_id": "sent"})
+def test_where_nobody_bought_there_are_only_prospects_and_it_is_said(engine: DuckDBEngine) -> None:
+    _known(engine, [], "touched", "sent")
     report = build_segments(engine, as_of=AS_OF, settings=Settings())
-    assert sorted(_rows(engine, "segments")["customer_id"]) == ["received", "sent", "touched"]
-    assert [note.split(":")[0] for note in report.notes] == [
-        "feed customers is missing", "no purchase is known before 2017-07-01",
-    ]  # fmt: skip
+    assert sorted(_rows(engine, "segments")["customer_id"]) == ["sent", "touched"]
+    assert report.notes[-1] == "no purchase is known before 2017-07-01: nobody has a segment"
     report.charts["rfm_map"]()
     empty = build_segment_profiles(engine, as_of=AS_OF, settings=Settings())
     assert (empty.rows, empty.figures) == (0, {"segments": 0, "customers": 0})
