@@ -138,7 +138,7 @@ def _reckoned(rows: ir.Table, *, as_of: date, lookback_days: int) -> ir.Table:
         net_revenue=to_money(net_cents),
         cost=cost,
         roas=share(net_cents, rows.cost_cents),
-        cpa=share(cost, conversions),
+        cpa=share(cost.cast("float64").nullif(0.0), conversions),
         share=share(rows.parts, all_parts).fill_null(0.0),
     )
 

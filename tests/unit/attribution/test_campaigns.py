@@ -144,11 +144,11 @@ def test_a_channel_with_spend_and_no_conversion_has_a_return_of_0(mined: Any) ->
     assert (str(campaign["cost"]), campaign["roas"]) == ("5.00", 0.0)
 
 
-def test_return_is_unknown_where_nothing_was_spent(mined: Any) -> None:
+def test_return_and_cost_per_conversion_are_unknown_where_nothing_was_spent(mined: Any) -> None:
     row = mined.loc[(ALL, "last", "channel", "map")]
-    assert str(row["cost"]) == "0.00"
+    assert (str(row["cost"]), row["conversions"]) == ("0.00", 2.0)
     assert pd.isna(row["roas"])
-    assert row["cpa"] == 0.0
+    assert pd.isna(row["cpa"])
 
 
 def test_two_conversions_add_up_to_2(engine: DuckDBEngine) -> None:
