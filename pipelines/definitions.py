@@ -11,10 +11,9 @@ import dagster as dg
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.home import home_path
 from pipelines.assets import Days, attribution, ingest, marts, publication, segmentation
-from pipelines.house import House, open_house
+from pipelines.house import DEFAULT_SOURCE, House, open_house
 
 JOB = "daily"
-DEFAULT_SOURCE = "complete-journey"
 
 
 def days_from(first: date) -> Days:

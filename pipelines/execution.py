@@ -17,7 +17,7 @@ from o2o_mining.engine.base import StepReport
 from o2o_mining.engine.snapshot import read_manifest
 from pipelines.assets.ingest import FEEDS
 from pipelines.definitions import JOB, build_definitions
-from pipelines.house import House, Say, open_house
+from pipelines.house import House, Say, open_house, ui_command
 from pipelines.instance import PROCESS_TAG, end_orphans, open_instance
 from pipelines.reporting import CHECK
 
@@ -71,16 +71,16 @@ def run(kind: str, folder: Path | None, home: Path | str | None, as_of: date | N
         everything = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
         if as_of is None:
             # The default day is known only once the feeds are in.
-            _execute(job, instance, set(FEEDS), None)
+            _execute(house, job, instance, set(FEEDS), None)
             as_of = house.now
             everything -= set(FEEDS)
         if as_of is None:
             say("no order and no redemption: nothing is mined")
             mined = {key.to_user_string() for key in job.asset_layer.executable_asset_keys if _is_mined(job, key)}
-            _execute(job, instance, everything - mined, None)
+            _execute(house, job, instance, everything - mined, None)
         else:
             _check_day(house, as_of)
-            _execute(job, instance, everything, as_of)
+            _execute(house, job, instance, everything, as_of)
         ignored = tuple(path for source in house.sources for path in source.find().ignored)
         snapshot = read_manifest(house.home / "snapshots")["snapshot"]
         return Outcome(house.home, as_of, snapshot, house.reports, ignored)
@@ -99,7 +99,9 @@ def _check_day(house: House, as_of: date) -> None:
         )
 
 
-def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, selection: set[str], as_of: date | None) -> None:
+def _execute(
+    house: House, job: dg.JobDefinition, instance: dg.DagsterInstance, selection: set[str], as_of: date | None
+) -> None:
     outcome = job.execute_in_process(
         instance=instance,
         asset_selection=[dg.AssetKey(name) for name in sorted(selection)],
@@ -109,16 +111,16 @@ def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, selection: set
         raise_on_error=False,
     )
     if not outcome.success:
-        raise _failure(outcome)
+        raise _failure(house, outcome)
 
 
-def _failure(outcome: Any) -> O2OError:
+def _failure(house: House, outcome: Any) -> O2OError:
     """Return what stopped a run, in the words of the step or the check that did."""
     for event in outcome.get_asset_check_evaluations():
         if not event.passed and event.severity is dg.AssetCheckSeverity.ERROR and event.check_name == CHECK:
             return O2OError(
                 f"the check of {event.description}; nothing was published",
-                next_step=f"look at {event.asset_key.to_user_string()} in Dagster: make dev",
+                next_step=f"look at {event.asset_key.to_user_string()} in Dagster: {ui_command(house.home)}",
             )
     for event in outcome.filter_events(lambda event: event.is_step_failure):
         if event.step_failure_data.error_source is ErrorSource.INTERRUPT:
@@ -128,4 +130,4 @@ def _failure(outcome: Any) -> O2OError:
             error = error.cause
         if error:
             return O2OError(f"{event.step_key} failed: {error.message.strip()}")
-    return O2OError("the run failed", next_step="look at it in Dagster: make dev")
+    return O2OError("the run failed", next_step=f"look at it in Dagster: {ui_command(house.home)}")

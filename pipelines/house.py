@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,11 +14,13 @@ from o2o_mining.core.redaction import redact
 from o2o_mining.core.settings import Settings, read_settings
 from o2o_mining.engine.base import Engine, StepReport
 from o2o_mining.engine.home import home_path
+from o2o_mining.engine.origin import read_origin
 from o2o_mining.engine.warehouse import Origin, open_warehouse
 from o2o_mining.ingest import FolderSource, Source, source_of
 from o2o_mining.marts.steps import default_as_of
 
 Say = Callable[[str], None]
+DEFAULT_SOURCE = "complete-journey"
 
 
 @dataclass
@@ -66,3 +70,21 @@ def open_house(kind: str, folder: Path | None, home: Path | str | None, say: Say
         settings = read_settings(path, source.defaults)
         landing = FolderSource(path / "landing", prefix="landing/")
         yield House(path, engine, settings, (source, landing), lambda text: say(redact(text)))
+
+
+def ui_command(home: Path) -> str:
+    """Return the command that opens Dagster on a home, with what the environment does not say yet.
+
+    Parameters
+    ----------
+    home
+        Folder of the home, bound to its source.
+    """
+    bound = read_origin(home)
+    source = os.environ.get("O2O_SOURCE") or DEFAULT_SOURCE
+    words = [] if bound["source"] == source else [f"O2O_SOURCE={bound['source']}"]
+    if bound["input"] != os.environ.get("O2O_INPUT", ""):
+        words.append(f"O2O_INPUT={shlex.quote(bound['input'])}")
+    if home != home_path(source=bound["source"]):
+        words.append(f"O2O_HOME={shlex.quote(str(home))}")
+    return " ".join([*words, "make dev"])

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import click
 
-from o2o_mining.cli.output import FAILED, home_option, json_option, print_json, reporting_errors
+from o2o_mining.cli.output import FAILED, home_option, json_option, print_json, reporting_errors, typed
 from o2o_mining.core.errors import O2OError
 from o2o_mining.core.settings import Settings, read_settings
-from o2o_mining.engine.home import home_path
+from o2o_mining.engine.home import home_path, usual_homes
+from o2o_mining.engine.origin import read_origin, rerun
 from o2o_mining.engine.snapshot import damaged_files, read_manifest
-from o2o_mining.engine.warehouse import holder, read_origin
+from o2o_mining.engine.warehouse import holder
 from o2o_mining.ingest.sources import source_of
 
 _PACKAGES = ("duckdb", "ibis-framework", "pandas", "pyarrow", "scikit-learn", "mlxtend", "dagster", "plotly")
@@ -33,18 +34,17 @@ Finding = tuple[str, bool, str]
 @reporting_errors
 def doctor(home: str | None, as_json: bool) -> None:
     """Check the installation and a home; exit code 1 if anything stands in the way of a run."""
-    try:
-        path = home_path(home)
-    except O2OError:
-        path = Path("var")
-    findings = [*_installation(), *_home(path)]
+    path = home_path(home) if home or os.environ.get("O2O_HOME") or usual_homes() else None
+    findings = [*_installation(), *_home(path or Path("var"))]
     healthy = all(fine for _, fine, _ in findings)
     if as_json:
         print_json({"healthy": healthy, "findings": [{"what": w, "fine": f, "said": s} for w, f, s in findings]})
     else:
         for what, fine, said in findings:
             click.echo(f"  {'ok ' if fine else 'BAD'}  {what}: {said}")
-        click.echo("Everything is there. Next: o2o run" if healthy else "Mend what is BAD, then run: o2o doctor")
+        again = f"o2o doctor --home {path}" if path else "o2o doctor"
+        run = rerun(path) if path else "o2o run"
+        click.echo(f"Everything is there. Next: {typed(run)}" if healthy else f"Mend what is BAD, then: {typed(again)}")
     if not healthy:
         sys.exit(FAILED)
 

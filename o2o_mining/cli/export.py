@@ -12,7 +12,7 @@ from o2o_mining.cli.output import home_option, json_option, print_json, reportin
 from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings, read_settings
 from o2o_mining.engine.home import Home, home_path, open_home
-from o2o_mining.engine.warehouse import read_origin
+from o2o_mining.engine.origin import read_origin
 from o2o_mining.exports import FORMATS, LANGUAGES, ExportReport, export_segment, export_table
 from o2o_mining.ingest.sources import source_of
 from o2o_mining.segmentation import segment_name
@@ -50,7 +50,7 @@ def segment(
     as_json: bool,
 ) -> None:
     """Write the members of a segment who consent to marketing, such as: champions."""
-    opened, settings = _open(home)
+    opened, settings = open_with_settings(home)
     report = export_segment(
         opened,
         name,
@@ -80,7 +80,7 @@ def table(
     as_json: bool,
 ) -> None:
     """Write a table without customers, such as: campaign_attribution."""
-    opened, settings = _open(home)
+    opened, settings = open_with_settings(home)
     report = export_table(
         opened,
         name,
@@ -95,7 +95,8 @@ def table(
     _tell(report, as_json)
 
 
-def _open(home: str | None) -> tuple[Home, Settings]:
+def open_with_settings(home: str | Path | None) -> tuple[Home, Settings]:
+    """Return a home as published, and its settings."""
     path = home_path(home)
     bound = read_origin(path)
     opened = open_home(path)

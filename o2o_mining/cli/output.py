@@ -40,7 +40,7 @@ def reporting_errors(command: _Command) -> _Command:
             else:
                 click.echo(f"Error: {error.message}", err=True)
                 if error.next_step:
-                    click.echo(f"Next:  {error.next_step}", err=True)
+                    click.echo(f"Next:  {typed(error.next_step)}", err=True)
             sys.exit(WRONG_USAGE if isinstance(error, UsageError) else FAILED)
 
         except KeyboardInterrupt:
@@ -55,6 +55,11 @@ def as_typed(program: str) -> str:
     beside = Path(sys.executable).parent / program
     found = shutil.which(program)
     return program if found and Path(found) == beside else os.path.relpath(beside)
+
+
+def typed(command: str) -> str:
+    """Return a command of ours as this user has to type it; any other text as it is."""
+    return as_typed("o2o") + command.removeprefix("o2o") if command.startswith("o2o ") else command
 
 
 def print_json(content: Any) -> None:

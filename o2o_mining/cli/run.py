@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from o2o_mining.cli.export import open_with_settings
 from o2o_mining.cli.output import as_typed, home_option, json_option, print_json, print_table, reporting_errors
 from o2o_mining.core.moments import parse_day
+from o2o_mining.exports import reachable_segments
 from o2o_mining.ingest.sources import KINDS
 
 if TYPE_CHECKING:
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _SHOWN_IGNORED = 5
+_LIKED = "champions"
 
 
 @click.command()
@@ -77,11 +83,25 @@ def _print(outcome: Outcome, seconds: float) -> None:
         frame = next(iter(profiles.samples.values()))
         columns = ["segment", "customers", "share", "revenue_share"]
         print_table(columns, frame[columns].itertuples(index=False))
-    click.echo(
-        f"\nIt lies in {outcome.home}: snapshots/ (Parquet), charts/ (open in a browser), exports/.\n"
-        "Try next:\n"
-        f"  {o2o} export segment champions --format xlsx --home {outcome.home}\n"
-        f"  {o2o} export table campaign_attribution --language zh-Hant --home {outcome.home}\n"
-        f"  {as_typed('python')} -c \"import o2o_mining; print(o2o_mining.load('segments', home='{outcome.home}'))\"\n"
-        "  make dev    (Dagster: the graph, checks, charts, backfills)"
-    )
+    click.echo(f"\nIt lies in {outcome.home}: snapshots/ (Parquet), charts/ (open in a browser), exports/.\nTry next:")
+    for hint in _hints(outcome):
+        click.echo(f"  {hint}")
+
+
+def _hints(outcome: Outcome) -> Iterator[str]:
+    """Yield commands that bring something on what this run published."""
+    from pipelines.house import ui_command
+
+    o2o, home = as_typed("o2o"), shlex.quote(str(outcome.home))
+    if outcome.as_of:
+        opened, settings = open_with_settings(outcome.home)
+        reachable = reachable_segments(opened, settings=settings)
+        opened.close()
+        if reachable:
+            segment = _LIKED if _LIKED in reachable else reachable[0]
+            yield f"{o2o} export segment {segment} --format xlsx --home {home}"
+        yield f"{o2o} export table campaign_attribution --language zh-Hant --home {home}"
+        path = json.dumps(str(outcome.home), ensure_ascii=False)
+        loaded = f'import o2o_mining; print(o2o_mining.load("segments", home={path}))'
+        yield f"{as_typed('python')} -c {shlex.quote(loaded)}"
+    yield f"{ui_command(outcome.home)}    (Dagster: the graph, checks, charts, backfills)"

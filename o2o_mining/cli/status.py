@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from o2o_mining.cli.output import home_option, json_option, print_json, print_table, reporting_errors
+from o2o_mining.cli.output import home_option, json_option, print_json, print_table, reporting_errors, typed
 from o2o_mining.engine.home import home_path, open_home
-from o2o_mining.engine.warehouse import holder, read_origin
+from o2o_mining.engine.origin import read_origin, rerun
+from o2o_mining.engine.warehouse import holder
 
 
 @click.command()
@@ -45,14 +46,16 @@ def status(home: str | None, as_json: bool) -> None:
         print_json(found)
         return
     click.echo(f"Home {path}: source {found['source']} {found['input']}".rstrip())
-    click.echo(f"Snapshot {found['snapshot']}, {found['files_loaded']} files, default day {found['now']}.")
+    click.echo(
+        f"Snapshot {found['snapshot']}, made from {found['files_loaded']} input files, default day {found['now']}."
+    )
     if found["running"]:
         click.echo(f"A run is going on: {found['running']}.")
     rows = [(name, table["rows"], _days(table["days"])) for name, table in found["tables"].items() if table["rows"]]
     print_table(["table", "rows", "as of"], rows)
     if found["traced_share"] is not None:
         click.echo(f"Traced back online: {found['traced_share']:.1%} of the net amount consumed in stores.")
-    click.echo(f"Next: o2o run --source {found['source']} --home {path}")
+    click.echo(f"Next: {typed(rerun(path))}")
 
 
 def _number(value: Any) -> float | None:

@@ -14,6 +14,7 @@ from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.schema import Kind
 from o2o_mining.core.errors import HomeError, UsageError
 from o2o_mining.core.moments import parse_day
+from o2o_mining.engine.origin import rerun
 from o2o_mining.engine.snapshot import read_manifest
 from o2o_mining.engine.sql import literal, quoted, sql_type
 
@@ -40,11 +41,20 @@ def home_path(path: Path | str | None = None, *, source: str = "") -> Path:
         return Path(given)
     if source:
         return Path("var") / source
-    homes = sorted(file.parent.parent for file in Path("var").glob("*/snapshots/current.json"))
-    if len(homes) == 1:
-        return homes[0]
-    said = f"several homes in var: {', '.join(home.name for home in homes)}" if homes else "no home in var"
-    raise HomeError(said, next_step="pass a home or set O2O_HOME" if homes else "o2o run")
+    homes = usual_homes()
+    if not homes:
+        raise HomeError("no home in var", next_step="o2o run")
+    if len(homes) > 1:
+        raise HomeError(
+            f"several homes in var: {', '.join(map(str, homes))}",
+            next_step=f"say which: --home {homes[0]}, home='{homes[0]}' in Python, or O2O_HOME={homes[0]}",
+        )
+    return homes[0]
+
+
+def usual_homes() -> list[Path]:
+    """Return the homes in ``var`` that have a snapshot."""
+    return sorted(file.parent.parent for file in Path("var").glob("*/snapshots/current.json"))
 
 
 class Home:
@@ -136,7 +146,7 @@ def open_home(path: Path | str | None = None) -> Home:
     >>> open_home("no-such-home")
     Traceback (most recent call last):
         ...
-    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
     return Home(home_path(path))
 
@@ -170,7 +180,7 @@ def load(table: str, as_of: date | str | None = None, home: Path | str | None = 
     >>> load("segments", as_of="2017-07-01", home="no-such-home")
     Traceback (most recent call last):
         ...
-    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
     opened = open_home(home)
     try:
@@ -180,7 +190,7 @@ def load(table: str, as_of: date | str | None = None, home: Path | str | None = 
             if contract(table).kind is not Kind.MINED:
                 raise UsageError(f"table {table} is not mined as of a day", next_step="leave as_of out")
             if day not in opened.days(table):
-                raise UsageError(f"table {table} has no slice {day}", next_step=f"o2o run --as-of {day}")
+                raise UsageError(f"table {table} has no slice {day}", next_step=rerun(opened.path, "--as-of", str(day)))
             rows = rows.filter(rows.as_of == ibis.literal(day))
         found: pd.DataFrame = rows.order_by(list(contract(table).key)).execute()
         return found

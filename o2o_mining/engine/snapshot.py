@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from o2o_mining.core.errors import HomeError
+from o2o_mining.engine.origin import rerun
 
 POINTER = "current.json"
 RUNS = "runs.jsonl"
@@ -82,7 +83,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         pointer = json.loads((folder / POINTER).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise HomeError(f"no snapshot in {folder}", next_step="o2o run") from None
+        raise HomeError(f"no snapshot in {folder}", next_step=rerun(folder.parent)) from None
     manifest: dict[str, Any] = json.loads((folder / pointer["manifest"]).read_text(encoding="utf-8"))
     return {"snapshot": pointer["snapshot"], **manifest}
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -18,8 +17,8 @@ from o2o_mining.contracts.catalogue import contracts_version
 from o2o_mining.core.errors import HomeError, WarehouseBusyError
 from o2o_mining.core.settings import SETTINGS_FILE, Settings, read_settings, write_settings
 from o2o_mining.engine.duckdb import DuckDBEngine
+from o2o_mining.engine.origin import HOME_FILE, read_origin
 
-HOME_FILE = "home.json"
 WAREHOUSE_FILE = "warehouse.duckdb"
 LOCK_FILE = "warehouse.lock"
 HOLDER_FILE = "warehouse.holder.json"
@@ -65,15 +64,6 @@ def open_warehouse(home: Path, origin: Origin) -> Iterator[DuckDBEngine]:
             yield engine
         finally:
             engine.close()
-
-
-def read_origin(home: Path) -> dict[str, Any]:
-    """Return what a home is bound to; nothing for a new one."""
-    try:
-        content: dict[str, Any] = json.loads((home / HOME_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return content
 
 
 @contextmanager

@@ -7,8 +7,17 @@ without customers. Owns no table; writes files with a manifest beside each.
 from __future__ import annotations
 
 from o2o_mining.exports.headings import LANGUAGES
-from o2o_mining.exports.members import export_segment
+from o2o_mining.exports.members import export_segment, reachable_segments
 from o2o_mining.exports.release import FORMATS, ExportReport, Order
 from o2o_mining.exports.tables import export_table, exportable_tables
 
-__all__ = ["FORMATS", "LANGUAGES", "ExportReport", "Order", "export_segment", "export_table", "exportable_tables"]
+__all__ = [
+    "FORMATS",
+    "LANGUAGES",
+    "ExportReport",
+    "Order",
+    "export_segment",
+    "export_table",
+    "exportable_tables",
+    "reachable_segments",
+]

@@ -74,11 +74,46 @@ def export_segment(
     >>> export_segment(open_home("no-such-home"), "lost", segment_name=str.join, settings=Settings())
     Traceback (most recent call last):
         ...
-    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
     order = Order(settings, format, language, out, requested_by)
     day = slice_day(home, "segments", as_of)
     return release(_content(home, segment, day, order, segment_name), order, home)
+
+
+def reachable_segments(home: Home, *, settings: Settings) -> list[str]:
+    """Return the segments of the latest day in which somebody may be written to, the longest list first.
+
+    Parameters
+    ----------
+    home
+        The published snapshot.
+    settings
+        Of the home: whether silence is consent.
+
+    Returns
+    -------
+    list of str
+        Codes.
+
+    Examples
+    --------
+    >>> from o2o_mining.engine.home import open_home
+    >>> reachable_segments(open_home("no-such-home"), settings=Settings())
+    Traceback (most recent call last):
+        ...
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
+    """
+    day = slice_day(home, "segments", None)
+    everybody = home.table("segments")
+    named = everybody.filter((everybody.as_of == ibis.literal(day)) & everybody.segment_code.notnull())
+    asked = with_consent(
+        named, home.table("customers"), home.table("consents"), purpose=MARKETING, assumed=settings.assumed_consent
+    )
+    may = asked.filter(asked.consent.isin([STATED, ASSUMED]))
+    counted = may.group_by("segment_code").aggregate(members=may.count())
+    codes = counted.order_by(ibis.desc("members"), "segment_code").to_pyarrow()["segment_code"].to_pylist()
+    return [str(code) for code in codes]
 
 
 def _content(home: Home, segment: str, day: date, order: Order, segment_name: Callable[[str, str], str]) -> Content:

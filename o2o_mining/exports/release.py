@@ -18,6 +18,7 @@ import pyarrow as pa
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.errors import O2OError, UsageError
 from o2o_mining.core.moments import parse_day
+from o2o_mining.engine.origin import rerun
 from o2o_mining.exports.files import WRITERS, Field
 from o2o_mining.exports.headings import code_names, heading, known_language
 
@@ -196,13 +197,15 @@ def slice_day(home: Home, table: str, as_of: date | str | None) -> date:
     """
     days = home.days(table)
     if not days:
-        raise UsageError(f"table {table} has no slice", next_step="o2o run")
+        raise UsageError(f"table {table} has no slice", next_step=rerun(home.path))
     day = parse_day(as_of) if isinstance(as_of, str) else as_of
     if day is None:
         return days[-1]
     if day not in days:
         known = ", ".join(map(str, days[-10:]))
-        raise UsageError(f"table {table} has no slice {day}, only {known}", next_step=f"o2o run --as-of {day}")
+        raise UsageError(
+            f"table {table} has no slice {day}, only {known}", next_step=rerun(home.path, "--as-of", str(day))
+        )
     return day
 
 

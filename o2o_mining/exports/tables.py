@@ -106,7 +106,7 @@ def export_table(
     >>> export_table(open_home("no-such-home"), "campaign_attribution", settings=Settings())
     Traceback (most recent call last):
         ...
-    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
     order = Order(settings, format, language, out, requested_by)
     _refuse_people(home, table)

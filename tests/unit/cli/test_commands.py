@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ from click.testing import CliRunner, Result
 
 import o2o_mining
 from o2o_mining.cli import main
+from o2o_mining.engine.origin import read_origin
 from pipelines.execution import run
+from pipelines.house import ui_command
 from tests.scenarios.feeds import write
 
 
@@ -37,6 +41,7 @@ def test_status_says_source_snapshot_days_and_traced_share(home: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "source folder" in done.stdout
     assert "2024-03-21" in done.stdout
+    assert "made from 9 input files" in done.stdout
     assert "Traced back online" in done.stdout
 
 
@@ -116,7 +121,7 @@ def test_the_attribution_table_goes_out_as_excel(home: Path, tmp_path: Path) -> 
         (["run", "--source", "folder", "--input", "no-such-folder"], 2, "no folder"),
         (["run", "--as-of", "2024-13-01"], 2, "not a day"),
         (["run", "--source", "fax"], 2, "Invalid value"),
-        (["status", "--home", "no-such-home"], 1, "o2o run"),
+        (["status", "--home", "no-such-home"], 1, "run --home no-such-home"),
         (["export", "table", "campaign_attribution", "--where", "nonsense"], 2, "COLUMN=VALUE"),
         (["export", "table", "segments"], 2, "never leaves whole"),
         (["export", "segment", "nobody"], 2, "use one of"),
@@ -136,4 +141,75 @@ def test_what_is_wrong_is_said_with_the_next_step_and_a_code(
 def test_errors_for_machines_are_documents_too() -> None:
     done = o2o("status", "--home", "no-such-home", "--json")
     assert done.exit_code == 1
-    assert json.loads(done.stdout)["next"] == "o2o run"
+    assert json.loads(done.stdout)["next"] == "o2o run --home no-such-home"
+
+
+# -- what to do next -----------------------------------------------------------------------------------------------
+
+
+def _hints(done: Result) -> list[str]:
+    assert done.exit_code == 0, done.output
+    return [line.strip() for line in done.stdout.split("Try next:\n")[1].splitlines()]
+
+
+@pytest.fixture
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run the command on a folder beside, in a home of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("O2O_HOME", "O2O_SOURCE", "O2O_INPUT", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def go(*feeds: str) -> Result:
+        return o2o("run", "--source", "folder", "--input", str(write(tmp_path / "in", *feeds)), "--home", "mine")
+
+    return go
+
+
+def test_what_to_do_next_is_a_list_of_those_who_may_be_written_to(ran: Callable[..., Result], tmp_path: Path) -> None:
+    first, second, third, dagster = _hints(ran())
+    ann = str(o2o_mining.load("segments", home="mine").set_index("customer_id").loc["ann", "segment_code"])
+    assert first.endswith(f"export segment {ann} --format xlsx --home mine")  # ann alone consents
+    assert second.endswith("export table campaign_attribution --language zh-Hant --home mine")
+    assert third.endswith("""-c 'import o2o_mining; print(o2o_mining.load("segments", home="mine"))'""")
+    assert dagster.startswith(f"O2O_SOURCE=folder O2O_INPUT={tmp_path / 'in'} O2O_HOME=mine make dev")
+
+
+def test_where_nobody_consents_no_list_of_customers_is_suggested(ran: Callable[..., Result]) -> None:
+    hints = _hints(ran("offline_redemptions"))
+    assert "export table campaign_attribution" in hints[0]
+    assert not any("export segment" in hint for hint in hints)
+
+
+def test_where_nothing_is_mined_no_export_is_suggested(ran: Callable[..., Result]) -> None:
+    (hint,) = _hints(ran("customers"))
+    assert "make dev" in hint
+
+
+def test_dagster_is_suggested_with_what_the_environment_does_not_say(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("O2O_HOME", str(home))
+    monkeypatch.setenv("O2O_SOURCE", "folder")
+    monkeypatch.setenv("O2O_INPUT", read_origin(home)["input"])
+    assert ui_command(home) == "make dev"
+    monkeypatch.setenv("O2O_HOME", "another")
+    assert ui_command(home) == f"O2O_HOME={home} make dev"
+
+
+def test_status_and_doctor_say_how_to_run_this_home_again(home: Path) -> None:
+    again = f"run --source folder --input {home.parent / 'in'} --home {home}\n"
+    assert o2o("status", "--home", str(home)).stdout.endswith(again)
+    assert o2o("doctor", "--home", str(home)).stdout.endswith(again)
+
+
+def test_of_several_homes_one_must_be_named(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("O2O_HOME", raising=False)
+    for name in ("complete-journey", "mine"):
+        shutil.copytree(home, tmp_path / "var" / name)
+    for command in ("status", "doctor"):
+        done = o2o(command)
+        assert done.exit_code == 1
+        assert "several homes in var: var/complete-journey, var/mine" in done.output
+        assert "--home var/complete-journey" in done.output
+    assert o2o("status", "--home", "var/mine").exit_code == 0

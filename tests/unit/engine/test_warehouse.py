@@ -13,7 +13,8 @@ import pytest
 from o2o_mining.core.errors import HomeError, WarehouseBusyError
 from o2o_mining.core.settings import Settings, read_settings
 from o2o_mining.engine import warehouse
-from o2o_mining.engine.warehouse import Origin, holder, open_warehouse, read_origin
+from o2o_mining.engine.origin import read_origin
+from o2o_mining.engine.warehouse import Origin, holder, open_warehouse
 from tests.unit.engine.conftest import all_rows, journey, rows
 
 ORIGIN = Origin("folder", "/data/feeds", Settings(timezone="Asia/Taipei", threads=1))

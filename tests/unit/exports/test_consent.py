@@ -116,5 +116,5 @@ def test_an_unknown_segment_names_those_that_exist(publish: Publish) -> None:
 
 def test_a_day_without_slice_names_those_that_exist(publish: Publish) -> None:
     home = publish(segments=[member("a")])
-    with pytest.raises(UsageError, match=r"no slice 2018-01-02, only 2018-01-01.*o2o run --as-of 2018-01-02"):
+    with pytest.raises(UsageError, match=r"no slice 2018-01-02, only 2018-01-01.*o2o run --home .* --as-of 2018-01-02"):
         export_segment(home, "champions", segment_name=segment_name, settings=ASSUMING, as_of=date(2018, 1, 2))
