@@ -16,9 +16,9 @@ _CONTACTS = ["touches", "sends", "coupon_receipts", "campaigns"]
 _KNOWN = ["known_purchases", "known_journey_touches", "known_journeys", "known_coupon_lifecycle", "known_customers"]
 
 
-def _now(house: House) -> date:
-    """Return the present of the event tables; without any order or redemption nothing has ended yet."""
-    return house.now or date.min
+def _now(house: House, day: date) -> date:
+    """Return the present of the event tables: without any order or redemption it is the day of the run."""
+    return house.now or day
 
 
 def assets(days: Days) -> list[dg.AssetsDefinition]:
@@ -34,7 +34,7 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
         table_assets({"purchases": _LOGS}, lambda house, _: steps.build_purchases(house.engine), name="purchases"),
         table_assets(
             {"journey_touches": ["purchases", *_CONTACTS]},
-            lambda house, _: steps.build_journey_touches(house.engine, now=_now(house), settings=house.settings),
+            lambda house, day: steps.build_journey_touches(house.engine, now=_now(house, day), settings=house.settings),
             name="journey_touches",
         ),
         table_assets(
@@ -44,7 +44,7 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
         ),
         table_assets(
             {"coupon_lifecycle": [*_LOGS, "coupon_receipts"]},
-            lambda house, _: steps.build_coupon_lifecycle(house.engine, now=_now(house)),
+            lambda house, day: steps.build_coupon_lifecycle(house.engine, now=_now(house, day)),
             name="coupon_lifecycle",
         ),
         table_assets(

@@ -100,6 +100,21 @@ def test_customers_without_any_purchase_run_too(mine: Run, tmp_path: Path) -> No
     assert segments["segment_code"].isna().all()
 
 
+def test_without_any_order_the_day_of_the_run_is_the_present_of_journeys_and_coupons(mine: Run, tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", "touches", "coupon_receipts", "coupons")
+    outcome = mine(folder, as_of=date(2024, 3, 20))
+    assert outcome.reports["known_journeys"].rows == 1
+    journeys = o2o_mining.load("journeys", home=outcome.home)
+    assert journeys["journey_id"].tolist() == ["n:t5"]  # the others are younger than the lookback
+    states = o2o_mining.load("coupon_lifecycle", home=outcome.home).set_index("receipt_id")["state"]
+    assert states.to_dict() == {"rc1": "expired", "rc2": "expired"}  # 14 days after 2024-03-01
+    later = mine(folder, as_of=date(2024, 5, 1))
+    assert len(o2o_mining.load("journeys", home=later.home)) == 3
+    nothing = mine(folder, home="no-day")
+    assert nothing.as_of is None
+    assert o2o_mining.load("journeys", home=nothing.home).empty
+
+
 def test_files_of_other_names_are_reported_and_ignored(mine: Run, tmp_path: Path) -> None:
     folder = write(tmp_path / "in", "offline_redemptions")
     (folder / "notes.txt").write_text("hello")

@@ -228,6 +228,17 @@ def test_without_purchases_there_are_only_zeros(engine: DuckDBEngine) -> None:
     assert set(map(str, found["revenue"])) == {"0.00"}
 
 
+def test_a_campaign_that_starts_later_is_listed_only_where_it_earned_or_spent(engine: DuckDBEngine) -> None:
+    world = World(
+        [_buy("o:1", 5, ("map", "early bird"), paid="10.00")],
+        campaigns=[_campaign(name, starts=-7) for name in ("early bird", "prepaid", "quiet")],
+        campaign_costs=[_cost("prepaid", "map", 3, "4.00"), _cost("in no feed", "tv", 3, "1.00")],
+    )
+    found = _mined(engine, world, models=("last",)).loc[(D30, "last", "campaign")]
+    assert set(found.index) == {"(none)", "early bird", "in no feed", "prepaid"}
+    assert (str(found.loc["early bird", "revenue"]), str(found.loc["prepaid", "cost"])) == ("10.00", "4.00")
+
+
 def test_a_channel_touched_lately_is_seen_before_any_journey_ends(engine: DuckDBEngine) -> None:
     found = _mined(engine, World(touches=[_contact("t1", "kiosk", 1, None, None)]), models=("last",))
     assert (ALL, "last", "channel", "kiosk") in found.index
