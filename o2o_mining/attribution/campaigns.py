@@ -25,7 +25,7 @@ _WINDOW_DAYS = (90, 30)
 _EPOCH = date(1970, 1, 1)
 
 # Shares are added up as whole parts of a conversion, since sums of floats differ from run to run.
-_PARTS = 1e12
+_PARTS = 1e15
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ CELL_LENGTH = 32_767
 # reads as their ASCII ones under Chinese and Japanese input.
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _BATCH = 10_000
+_DIGITS = 12
 _CREATED = datetime(2000, 1, 1)  # a workbook holds the moment it was made; the same rows must give the same bytes
 _NUMBER_FORMATS = {"money": "#,##0.00", "double": "#,##0.00##", "int": "0"}
 _MOMENT_FORMATS = {"date": "yyyy-mm-dd", "timestamp": "yyyy-mm-dd hh:mm:ss"}
@@ -146,16 +147,17 @@ def _text(field: Field, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):
-        return repr(_finite(field, value))
+        return repr(_shown(field, value))
     if isinstance(value, list):
         return "; ".join(f"{part:.15g}" if isinstance(part, float) else str(part) for part in value)
     return str(value)  # money as 12.50, days and moments as ISO 8601 with a blank
 
 
-def _finite(field: Field, value: float) -> float:
+def _shown(field: Field, value: float) -> float:
+    """Return a number without the noise of its reckoning: two conversions in thirds are 2.0, not 1.9999999999999998."""
     if not math.isfinite(value):
         raise ContractError(f"column {field.name} holds {value}, which no spreadsheet can show")
-    return value
+    return float(f"{value:.{_DIGITS}g}")
 
 
 def _cell_format(field: Field) -> str:
@@ -181,8 +183,10 @@ def _write_cell(sheet: Any, line: int, place: int, field: Field, value: Any, cel
     """Write one cell; return 1 if its text was neutralised."""
     if isinstance(value, bool):
         sheet.write_boolean(line, place, value)
-    elif isinstance(value, int | float | Decimal):
-        sheet.write_number(line, place, _finite(field, float(value)), cell_format)
+    elif isinstance(value, float):
+        sheet.write_number(line, place, _shown(field, value), cell_format)
+    elif isinstance(value, int | Decimal):
+        sheet.write_number(line, place, float(value), cell_format)
     elif isinstance(value, date) and value.year >= 1900:  # Excel knows no day before
         sheet.write_datetime(line, place, value, cell_format)
     else:

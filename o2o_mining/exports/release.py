@@ -31,7 +31,7 @@ EXPORTS_FOLDER = "exports"
 
 # The layout of files for people. The version changes when the same rows would give other bytes.
 SPEC = "people"
-SPEC_VERSION = 1
+SPEC_VERSION = 2
 
 
 @dataclass(frozen=True)

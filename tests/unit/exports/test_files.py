@@ -53,6 +53,21 @@ def test_csv_writes_days_moments_money_and_lists_plainly(publish: Publish) -> No
     assert ",12.50,14.50,-2.00," in report.path.read_text(encoding="utf-8-sig")
 
 
+@pytest.mark.parametrize(
+    ("conversions", "shown"),
+    [(1.9999999999999998, "2.0"), (155848.00000000003, "155848.0"), (2 / 3, "0.666666666667"), (1e-20, "1e-20")],
+)
+def test_numbers_for_people_carry_no_noise_of_their_reckoning(publish: Publish, conversions: float, shown: str) -> None:
+    home = publish(campaign_attribution=[credit(conversions=conversions)])
+    csv = export_table(home, "campaign_attribution", settings=SETTINGS).path.read_text(encoding="utf-8-sig")
+    place = csv.splitlines()[0].split(",").index("Conversions")
+    assert csv.splitlines()[1].split(",")[place] == shown
+    book = export_table(home, "campaign_attribution", settings=SETTINGS, format="xlsx")
+    assert _book(book.path)["Campaign attribution"][1][place] == float(shown)
+    exact = export_table(home, "campaign_attribution", settings=SETTINGS, format="parquet")
+    assert pq.read_table(exact.path)["Conversions"].to_pylist() == [conversions]
+
+
 def test_lists_are_one_cell(publish: Publish) -> None:
     home = publish(segment_profiles=[profile("a", 50)])
     line = export_table(home, "segment_profiles", settings=SETTINGS).path.read_text(encoding="utf-8-sig").split("\n")[1]
@@ -186,7 +201,7 @@ def test_the_manifest_tells_what_the_file_is(publish: Publish, format_: str) -> 
     assert manifest == report.manifest
     assert manifest["sha256"] == hashlib.sha256(report.path.read_bytes()).hexdigest()
     assert {key: manifest[key] for key in ("rows", "spec", "spec_version", "format", "language", "table")} == {
-        "rows": 2, "spec": "people", "spec_version": 1, "format": format_, "language": "en", "table": "segments",
+        "rows": 2, "spec": "people", "spec_version": 2, "format": format_, "language": "en", "table": "segments",
     }  # fmt: skip
     assert manifest["snapshot"] == home.manifest["snapshot"]
     assert (manifest["segment"], manifest["as_of"], manifest["requested_by"]) == ("champions", "2018-01-01", "ann")
