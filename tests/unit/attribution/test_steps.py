@@ -56,6 +56,10 @@ def test_campaign_attribution_is_written_and_drawn(engine: DuckDBEngine) -> None
     assert report.notes == ()
     assert [sample.loc[0, "id"] for sample in report.samples.values()] == ["direct", "(none)"]
     assert [bar.name for bar in _drawn(report, "models_side_by_side")] == list(TOUCH_MODELS)
+    # Half of the 6.00 net of o:1 is search's by linear, nothing by last; map has all of it by last.
+    labels = {bar.name: dict(zip(bar.x, bar.text, strict=True)) for bar in _drawn(report, "models_side_by_side")}
+    assert labels["last"] == {"direct": "last", "map": "last", "search": "last"}
+    assert labels["linear"] == {"direct": "linear +0.0%", "map": "linear -50.0%", "search": "linear"}
     (returns,) = _drawn(report, "campaign_returns")
     assert list(returns.y) == ["c1"]
     assert list(returns.text) == ["ROAS 1.50"]
