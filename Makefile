@@ -1,7 +1,7 @@
 # Needs Python 3.11 or later and make; everything else goes into .venv.
 
 PYTHON ?= python3
-SOURCE ?= complete-journey
+SOURCE ?= sample
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.run-stamp ## mine a source (SOURCE=complete-journey) and say what came out
+run: $(VENV)/.run-stamp ## mine a source (SOURCE=sample, or complete-journey) and say what came out
 	@$(VENV)/bin/o2o run --source $(SOURCE)
 
 test: lint ## check style, types and doors, then run all tests

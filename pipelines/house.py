@@ -20,7 +20,7 @@ from o2o_mining.ingest import FolderSource, Source, source_of
 from o2o_mining.marts.steps import default_as_of
 
 Say = Callable[[str], None]
-DEFAULT_SOURCE = "complete-journey"
+DEFAULT_SOURCE = "sample"
 
 
 @dataclass

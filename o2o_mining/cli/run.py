@@ -16,6 +16,7 @@ from o2o_mining.cli.output import as_typed, home_option, json_option, print_json
 from o2o_mining.core.moments import parse_day
 from o2o_mining.exports import reachable_segments
 from o2o_mining.ingest.sources import KINDS
+from o2o_mining.simulator.writing import belongs_to_world
 
 if TYPE_CHECKING:
     from pipelines.execution import Outcome
@@ -26,7 +27,7 @@ _LIKED = "champions"
 
 
 @click.command()
-@click.option("--source", type=click.Choice(KINDS), default="complete-journey", show_default=True, help="Which logs.")
+@click.option("--source", type=click.Choice(KINDS), default=KINDS[0], show_default=True, help="Which logs.")
 @click.option("--input", "folder", type=click.Path(path_type=Path), help="The folder that the source reads.")
 @click.option("--as-of", help="Mine as of this day (YYYY-MM-DD); by default after the last order or redemption.")
 @home_option
@@ -70,9 +71,10 @@ def _print(outcome: Outcome, seconds: float) -> None:
     print_table(["table", "rows"], shown)
     if missing:
         click.echo(f"\nNot given, so what needs it is empty: {', '.join(missing)}.")
-    if outcome.ignored:
-        more = len(outcome.ignored) - _SHOWN_IGNORED
-        shown_ignored = ", ".join(outcome.ignored[:_SHOWN_IGNORED]) + (f" and {more} more" if more > 0 else "")
+    ignored = [name for name in outcome.ignored if not belongs_to_world(name)]
+    if ignored:
+        more = len(ignored) - _SHOWN_IGNORED
+        shown_ignored = ", ".join(ignored[:_SHOWN_IGNORED]) + (f" and {more} more" if more > 0 else "")
         click.echo(f"Ignored, no feed has this name: {shown_ignored}.")
     rejected = reports["quarantine"].rows if "quarantine" in reports else 0
     if rejected:
@@ -103,5 +105,7 @@ def _hints(outcome: Outcome) -> Iterator[str]:
         yield f"{o2o} export table campaign_attribution --language zh-Hant --home {home}"
         path = json.dumps(str(outcome.home), ensure_ascii=False)
         loaded = f'import o2o_mining; print(o2o_mining.load("segments", home={path}))'
+        if any(belongs_to_world(name) for name in outcome.ignored):
+            yield f"{o2o} evaluate --home {home}    (the truth of this made-up world beside every estimate)"
         yield f"{as_typed('python')} -c {shlex.quote(loaded)}"
     yield f"{ui_command(outcome.home)}    (Dagster: the graph, checks, charts, backfills)"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from o2o_mining.core.errors import HomeError, UsageError
+from o2o_mining.core.sample import SAMPLE
 from o2o_mining.engine.home import Home, home_path, open_home
-from o2o_mining.engine.warehouse import read_origin
+from o2o_mining.engine.origin import read_origin
 from o2o_mining.simulator.comparisons import COMPARISONS
 from o2o_mining.simulator.findings import Evaluated
 from o2o_mining.simulator.world import START
@@ -66,9 +67,10 @@ def evaluate(home: Path | str | None = None, *, truth: Path | str | None = None)
 
 
 def _truth_of(home: Path) -> Path:
-    place = read_origin(home).get("input") or ""
-    folder = Path(place) / "truth"
-    if not place or not folder.is_dir():
+    bound = read_origin(home)
+    place = SAMPLE if bound.get("source") == "sample" else Path(bound.get("input") or "no folder")
+    folder = place / "truth"
+    if not folder.is_dir():
         raise UsageError(
             f"the inputs of {home} came without truth: there is no folder truth beside them",
             next_step="make a world with o2o simulate and run it, or pass --truth DIR",

@@ -92,6 +92,17 @@ def write(
     return rows
 
 
+def belongs_to_world(name: str) -> bool:
+    """Tell whether a file beside the feeds is a world's truth or its manifest.
+
+    Examples
+    --------
+    >>> belongs_to_world("truth/parameters.csv"), belongs_to_world("notes.txt")
+    (True, False)
+    """
+    return name.startswith("truth/") or name == MANIFEST
+
+
 def _write_manifest(world: World, folder: Path, format: str, rows: dict[str, int]) -> None:  # noqa: A002
     """Say what the world is made of and what lies in each file, so that anybody can make it again and compare."""
     files = {

@@ -8,8 +8,9 @@ from o2o_mining.core.errors import UsageError
 from o2o_mining.ingest.inputs import Source
 from o2o_mining.ingest.sources.complete_journey import CompleteJourneySource
 from o2o_mining.ingest.sources.folder import FolderSource
+from o2o_mining.ingest.sources.sample import SampleSource
 
-KINDS = ("folder", "complete-journey")
+KINDS = ("sample", "folder", "complete-journey")
 
 
 def source_of(kind: str, folder: Path | None = None) -> Source:
@@ -20,7 +21,7 @@ def source_of(kind: str, folder: Path | None = None) -> Source:
     kind
         One of ``KINDS``.
     folder
-        What it reads; Complete Journey reads the installed package without.
+        What it reads; Complete Journey reads the installed package without, the sample lies where it lies.
 
     Returns
     -------
@@ -30,13 +31,17 @@ def source_of(kind: str, folder: Path | None = None) -> Source:
     Raises
     ------
     UsageError
-        If there is no such source, or it needs a folder.
+        If there is no such source, it needs a folder, or takes none.
 
     Examples
     --------
     >>> source_of("complete-journey").kind
     'complete-journey'
     """
+    if kind == "sample":
+        if folder is not None:
+            raise UsageError("the sample takes no folder", next_step="pass --source folder --input DIR")
+        return SampleSource()
     if kind == "complete-journey":
         return CompleteJourneySource(folder)
     if kind != "folder":
