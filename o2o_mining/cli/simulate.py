@@ -19,9 +19,12 @@ from o2o_mining.simulator.writing import FORMATS
 @click.option("--seed", type=int, default=World.seed, show_default=True, help="The same seed makes the same bytes.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="An empty or a new folder.")
 @click.option("--format", "file_format", type=click.Choice(FORMATS), default="csv", show_default=True)
+@click.option("--dirt", type=float, default=0.0, show_default=True, help="Share of damaged records, 0 to 0.5.")
 @json_option
 @reporting_errors
-def simulate(customers: int, days: int, scenario: str, seed: int, out: Path, file_format: str, as_json: bool) -> None:
+def simulate(
+    customers: int, days: int, scenario: str, seed: int, out: Path, file_format: str, dirt: float, as_json: bool
+) -> None:
     """Write the canonical feeds of a made-up world, and its truth beside them."""
     started = time.monotonic()
     world = World(customers, days, scenario, seed)
@@ -31,10 +34,10 @@ def simulate(customers: int, days: int, scenario: str, seed: int, out: Path, fil
         bar = "#" * filled + "." * (30 - filled)
         click.echo(f"\r[{bar}] {done}/{every} {name:<32}", err=True, nl=done == every)
 
-    rows = write(world, out, file_format, progress=say)
+    rows = write(world, out, file_format, dirt=dirt, progress=say)
     if as_json:
         document = {"customers": customers, "days": days, "scenario": scenario, "seed": seed, "format": file_format}
-        print_json({**document, "out": str(out), "first_day_after": world.end, "rows": rows})
+        print_json({**document, "dirt": dirt, "out": str(out), "first_day_after": world.end, "rows": rows})
         return
     click.echo(f"World '{scenario}', seed {seed}, {days} days to {world.end}: {time.monotonic() - started:.1f} s.")
     print_table(["file", "rows"], rows.items())

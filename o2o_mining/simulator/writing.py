@@ -15,6 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from o2o_mining.core.errors import UsageError
+from o2o_mining.simulator.dirt import soil
 from o2o_mining.simulator.history import live
 from o2o_mining.simulator.journeys import build_touches
 from o2o_mining.simulator.log_feeds import log_feeds
@@ -34,6 +35,7 @@ def write(
     folder: Path | str,
     format: str = "csv",  # noqa: A002 - the word users know from pandas
     *,
+    dirt: float = 0.0,
     progress: Callable[[str, int, int], None] = lambda _name, _done, _all: None,
 ) -> dict[str, int]:
     """Write a world's feeds and truth.
@@ -46,6 +48,9 @@ def write(
         Where to; made if missing, and it must be empty.
     format
         ``csv`` or ``parquet``.
+    dirt
+        Share of the records of each feed to damage, 0 to 0.5, in CSV only; what loading must make of it is then in
+        ``truth/damage.csv`` and ``truth/expected_quality.csv``.
     progress
         Told the file just written, how many are done and how many there are.
 
@@ -57,7 +62,7 @@ def write(
     Raises
     ------
     UsageError
-        If the format is unknown or the folder holds anything.
+        If the format is unknown, the folder holds anything, or such files cannot be damaged so.
 
     Examples
     --------
@@ -69,26 +74,44 @@ def write(
     """
     if format not in FORMATS:
         raise UsageError(f"no worlds are written as '{format}'", next_step=f"use {' or '.join(FORMATS)}")
+    if not 0 <= dirt <= 0.5 or (dirt and format != "csv"):
+        raise UsageError(
+            f"no {format} files are damaged at a rate of {dirt}", next_step="use csv and a rate of 0 to 0.5"
+        )
     path = Path(folder)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UsageError(f"{path} is not an empty folder", next_step="name a folder that is empty or does not exist")
     (path / "truth").mkdir(parents=True)
+    feeds, truth = _write_world(world, path, format, progress)
+    if dirt:
+        feeds = soil(path, feeds, events=EVENTS, rate=dirt, seed=world.seed)
+    rows = {**feeds, **truth}
+    _write_manifest(world, path, format, dirt, rows)
+    return rows
+
+
+def _write_world(
+    world: World,
+    path: Path,
+    format: str,  # noqa: A002
+    progress: Callable[[str, int, int], None],
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Write the feeds and the truth; return the rows of each."""
     history = live(world)
     touches = build_touches(history)
-    rows: dict[str, int] = {}
+    rows: tuple[dict[str, int], dict[str, int]] = ({}, {})
 
-    def put(name: str, table: Any) -> None:
+    def put(name: str, table: Any, *, kind: int) -> None:
         _write(table, path / f"{name}.{format}", format)
-        rows[name] = table.num_rows
-        progress(name, len(rows), FILES)
+        rows[kind][name] = table.num_rows
+        progress(name, len(rows[0]) + len(rows[1]), FILES)
 
     for name, table in reference_feeds(history, touches):
-        put(name, table)
+        put(name, table, kind=0)
     for name, table in log_feeds(history, touches):
-        put(name, table)
+        put(name, table, kind=0)
     for name, table in truth_tables(history):
-        put(f"truth/{name}", table)
-    _write_manifest(world, path, format, rows)
+        put(f"truth/{name}", table, kind=1)
     return rows
 
 
@@ -103,7 +126,7 @@ def belongs_to_world(name: str) -> bool:
     return name.startswith("truth/") or name == MANIFEST
 
 
-def _write_manifest(world: World, folder: Path, format: str, rows: dict[str, int]) -> None:  # noqa: A002
+def _write_manifest(world: World, folder: Path, format: str, dirt: float, rows: dict[str, int]) -> None:  # noqa: A002
     """Say what the world is made of and what lies in each file, so that anybody can make it again and compare."""
     files = {
         f"{name}.{format}": {
@@ -111,7 +134,7 @@ def _write_manifest(world: World, folder: Path, format: str, rows: dict[str, int
         }
         for name, count in rows.items()
     }  # fmt: skip
-    content = {**asdict(world), "format": format, "version": version("o2o-mining"), "files": files}
+    content = {**asdict(world), "format": format, "dirt": dirt, "version": version("o2o-mining"), "files": files}
     (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

@@ -31,3 +31,13 @@ def test_an_unknown_scenario_is_wrong_usage_and_names_those_there_are(tmp_path: 
     done = CliRunner().invoke(main, [*SMALL, "--scenario", "sunny", "--out", str(tmp_path / "w")])
     assert done.exit_code == 2
     assert "heavy-targeting-bias" in done.output
+
+
+def test_dirt_is_asked_for_by_its_rate(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, [*SMALL, "--dirt", "0.1", "--out", str(tmp_path / "w")])
+    assert done.exit_code == 0, done.output
+    assert "truth/expected_quality" in done.stdout
+    refused = CliRunner().invoke(main, [*SMALL, "--dirt", "0.1", "--format", "parquet", "--out", str(tmp_path / "p")])
+    assert refused.exit_code == 2
+    assert "no parquet files are damaged" in refused.output
+    assert not (tmp_path / "p").exists()
