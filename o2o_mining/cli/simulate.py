@@ -9,6 +9,7 @@ import click
 
 from o2o_mining.cli.output import json_option, print_json, print_table, reporting_errors
 from o2o_mining.simulator import World, scenario_names, write
+from o2o_mining.simulator.tianchi import DAYS, END
 from o2o_mining.simulator.writing import FORMATS
 
 
@@ -25,7 +26,11 @@ from o2o_mining.simulator.writing import FORMATS
 def simulate(
     customers: int, days: int, scenario: str, seed: int, out: Path, file_format: str, dirt: float, as_json: bool
 ) -> None:
-    """Write the canonical feeds of a made-up world, and its truth beside them."""
+    """Write the canonical feeds of a made-up world, and its truth beside them.
+
+    The format tianchi is the layout of that competition, at its full size with --customers 539438; its dates are
+    fixed, so it takes no other --days, and its scenario is balanced.
+    """
     started = time.monotonic()
     world = World(customers, days, scenario, seed)
 
@@ -34,13 +39,15 @@ def simulate(
         bar = "#" * filled + "." * (30 - filled)
         click.echo(f"\r[{bar}] {done}/{every} {name:<32}", err=True, nl=done == every)
 
+    tianchi = file_format == "tianchi"
     rows = write(world, out, file_format, dirt=dirt, progress=say)
+    days, end = (DAYS, END) if tianchi else (days, world.end)
     if as_json:
         document = {"customers": customers, "days": days, "scenario": scenario, "seed": seed, "format": file_format}
-        print_json({**document, "dirt": dirt, "out": str(out), "first_day_after": world.end, "rows": rows})
+        print_json({**document, "dirt": dirt, "out": str(out), "first_day_after": end, "rows": rows})
         return
-    click.echo(f"World '{scenario}', seed {seed}, {days} days to {world.end}: {time.monotonic() - started:.1f} s.")
+    click.echo(f"World '{scenario}', seed {seed}, {days} days to {end}: {time.monotonic() - started:.1f} s.")
     print_table(["file", "rows"], rows.items())
-    click.echo(
-        f"It lies in {out}; what no feed shows is in {out / 'truth'}.\nNext: o2o run --source folder --input {out}"
-    )
+    click.echo(f"It lies in {out}; what no {'file' if tianchi else 'feed'} shows is in {out / 'truth'}.")
+    if not tianchi:  # no source reads that layout yet
+        click.echo(f"Next: o2o run --source folder --input {out}")

@@ -20,10 +20,11 @@ from o2o_mining.simulator.history import live
 from o2o_mining.simulator.journeys import build_touches
 from o2o_mining.simulator.log_feeds import log_feeds
 from o2o_mining.simulator.reference_feeds import reference_feeds
+from o2o_mining.simulator.tianchi import refuse_what_it_cannot, write_tianchi
 from o2o_mining.simulator.truth import truth_tables
 from o2o_mining.simulator.world import World
 
-FORMATS = ("csv", "parquet")
+FORMATS = ("csv", "parquet", "tianchi")
 MANIFEST = "MANIFEST.json"
 FILES = 28  # how many files a world has: every feed and every truth table
 EVENTS = ("touches", "coupon_receipts", "online_orders", "offline_redemptions", "coupon_redemptions",
@@ -47,7 +48,7 @@ def write(
     folder
         Where to; made if missing, and it must be empty.
     format
-        ``csv`` or ``parquet``.
+        ``csv`` or ``parquet`` for the canonical feeds, ``tianchi`` for the files of that competition.
     dirt
         Share of the records of each feed to damage, 0 to 0.5, in CSV only; what loading must make of it is then in
         ``truth/damage.csv`` and ``truth/expected_quality.csv``.
@@ -62,7 +63,7 @@ def write(
     Raises
     ------
     UsageError
-        If the format is unknown, the folder holds anything, or such files cannot be damaged so.
+        If the format is unknown or has no such world, the folder holds anything, or such files cannot be damaged so.
 
     Examples
     --------
@@ -78,15 +79,21 @@ def write(
         raise UsageError(
             f"no {format} files are damaged at a rate of {dirt}", next_step="use csv and a rate of 0 to 0.5"
         )
+    if format == "tianchi":
+        refuse_what_it_cannot(world)
     path = Path(folder)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UsageError(f"{path} is not an empty folder", next_step="name a folder that is empty or does not exist")
     (path / "truth").mkdir(parents=True)
-    feeds, truth = _write_world(world, path, format, progress)
-    if dirt:
-        feeds = soil(path, feeds, events=EVENTS, rate=dirt, seed=world.seed)
-    rows = {**feeds, **truth}
-    _write_manifest(world, path, format, dirt, rows)
+    if format == "tianchi":
+        rows = write_tianchi(world, path, progress)
+    else:
+        feeds, truth = _write_world(world, path, format, progress)
+        if dirt:
+            feeds = soil(path, feeds, events=EVENTS, rate=dirt, seed=world.seed)
+        rows = {**feeds, **truth}
+    made_of = {**asdict(world), "format": format, "dirt": dirt, "version": version("o2o-mining")}
+    _write_manifest(path, made_of, rows, "parquet" if format == "parquet" else "csv")
     return rows
 
 
@@ -126,16 +133,14 @@ def belongs_to_world(name: str) -> bool:
     return name.startswith("truth/") or name == MANIFEST
 
 
-def _write_manifest(world: World, folder: Path, format: str, dirt: float, rows: dict[str, int]) -> None:  # noqa: A002
+def _write_manifest(folder: Path, made_of: dict[str, Any], rows: dict[str, int], ending: str) -> None:
     """Say what the world is made of and what lies in each file, so that anybody can make it again and compare."""
-    files = {
-        f"{name}.{format}": {
-            "rows": count, "sha256": hashlib.sha256((folder / f"{name}.{format}").read_bytes()).hexdigest(),
-        }
-        for name, count in rows.items()
-    }  # fmt: skip
-    content = {**asdict(world), "format": format, "dirt": dirt, "version": version("o2o-mining"), "files": files}
-    (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    files = {}
+    for name, count in rows.items():
+        with (folder / f"{name}.{ending}").open("rb") as file:
+            files[f"{name}.{ending}"] = {"rows": count, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    text = json.dumps({**made_of, "files": files}, indent=1)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def _write(table: Any, path: Path, format: str) -> None:  # noqa: A002
