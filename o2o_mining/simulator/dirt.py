@@ -10,6 +10,9 @@ extra_field        one field too many                                           
 not_utf8           bytes that are no UTF-8                                              quarantined
 unclosed_quote     a quote opens and never closes                                       quarantined
 swallowed_line     a quote closes at the end of the next line: two lines, one record    quarantined
+swallowed_lines    the same over 100 lines, the most that a record may have            quarantined
+too_far            a quote closes on the 101st line: it closes nothing                  quarantined
+stray_quote        the end of that quote, text at the end of a number                   quarantined
 the seven reasons  a value that breaks one rule, see ``faults``                         quarantined
 duplicate_row      the row stands twice; the first of the two is the duplicate          duplicate
 older_row          the key stands with other values before; they are the duplicate      duplicate
@@ -23,6 +26,7 @@ drift              the late file has its columns backwards and one that no feed 
 An event feed with late rows becomes a folder, ``<feed>/1-log.csv`` and ``<feed>/2-late.csv``, loaded in that order;
 drift is one line of the truth for each late file, at its header. A record that nobody can read any more takes its key
 with it, so what pointed to a lost customer, merchant or coupon is an orphan too: the counts hold it, the list does not.
+The quotes over 100 and 101 lines stand once in each feed with 200 records to damage and a number in its last column.
 Clean worlds quote nothing, so the first quote after an unclosed one always opens a field, with text behind it: the
 quote is not closed, and by the page of the feeds the line it stands in is rejected alone.
 """
@@ -44,6 +48,8 @@ from o2o_mining.simulator.chance import stream
 from o2o_mining.simulator.faults import Fault, cell_faults, other_value
 
 MALFORMED = ("cut_line", "extra_field", "not_utf8", "unclosed_quote")
+LINES_OF_A_RECORD = 100
+FEW = 200  # with fewer records to damage, a quote over 100 lines would be most of the damage
 REFERRED = ("merchants", "customers", "coupons")  # in an order in which each refers to those before it, or to itself
 UNKNOWN_COLUMN = b"export_version"
 
@@ -108,15 +114,38 @@ class _Soiled:
 
     def damage(self, rate: float) -> None:
         """Damage a share of the records, each in one way."""
-        count = round(rate * len(self.lines))
-        chosen = np.sort(self.rng.choice(len(self.lines), count, replace=False)).tolist()
+        count, free = round(rate * len(self.lines)), np.ones(len(self.lines), bool)
+        if count >= FEW and "swallowed_line" in self.kinds:
+            half = len(self.lines) // 2
+            for low, lines in ((0, LINES_OF_A_RECORD), (half, LINES_OF_A_RECORD + 1)):
+                row = int(self.rng.integers(low, low + half - lines))
+                count -= self._long_quote(row, lines)
+                free[row : row + lines] = False
+        chosen = np.sort(self.rng.choice(np.flatnonzero(free), count, replace=False))
+        free[chosen] = False
         kinds = self.rng.integers(0, len(self.kinds), count)
-        taken = set(chosen)
-        for row, number in zip(chosen, kinds, strict=True):
+        for row, number in zip(chosen.tolist(), kinds, strict=True):
             kind = self.kinds[number]
-            if kind == "swallowed_line" and (row + 1 == len(self.lines) or row + 1 in taken):
+            if kind == "swallowed_line" and not free[row + 1 : row + 2].any():
                 kind = "cut_line"
             self._one(row, kind)
+
+    def _long_quote(self, row: int, lines: int) -> int:
+        """Open a quote in the last column of a row, close it some lines later; return how many records are rejected."""
+        first, *between, last = self.lines[row : row + lines]
+        opening, closing = _put(first, -1, b'"x'), _put(last, -1, b'x"')
+        reason = f"bad_type:{self.feed.columns[-1].name}"
+        self.instead |= {place: [] for place in range(row, row + lines)}
+        if lines <= LINES_OF_A_RECORD:
+            text = b"\n".join([opening, *between, closing])
+            self.instead[row] = [_Record(text, None, "swallowed_lines", "quarantined", reason)]
+            return 1
+        self.instead[row] = [
+            _Record(opening, None, "too_far", "quarantined", "malformed_line"),
+            *(_Record(line, line) for line in between),
+            _Record(closing, None, "stray_quote", "quarantined", reason),
+        ]
+        return 2
 
     def _one(self, row: int, kind: str) -> None:
         line = self.lines[row]
