@@ -3,8 +3,8 @@
 Published, by its organisers and those who took part: the layout; 539,438 users, 8,415 merchants and 9,738 coupons in
 1,754,884 offline rows, of which 1,053,282 are receipts (until 15 June) and 75,382 of these used; 11,429,826 online rows
 of 762,858 users, 267,448 of them offline too, 872,357 rows with a coupon; in July 113,640 receipts of 76,309 users and
-2,050 coupons at 1,559 merchants. Worlds of other sizes have these numbers in proportion to their customers. All but the
-uses hold exactly (to a whole row); uses are drawn, and near it: 1 % at the full size, 5 % at 20,000 customers.
+2,050 coupons at 1,559 merchants. Worlds of other sizes have these numbers in proportion to their customers, to a whole
+row. Only uses, online actions and online coupons are drawn, and near it: 1 % at the full size, 5 % at 20,000 customers.
 
 From memory: the shares of online actions (9.2 M clicks, 1.8 M purchases, 0.43 M receipts), online merchants and
 coupons, 5,599 merchants with offline coupons, one row in sixteen without a distance. Assumed, no more than plausible:
@@ -260,7 +260,7 @@ def _online(seed: int, size: dict[str, int]) -> Iterator[list[Any]]:
     popular = np.cumsum(zipf(len(merchants)))
     first_coupon = 1 + size["coupons"] + size["july_coupons"]
     owner = _draw(popular, size["online_coupons"], rng)
-    sought = np.cumsum(rng.exponential(size=len(owner)))
+    sought = np.cumsum(rng.gamma(2, size=len(owner)))
     discounts = rng.choice(len(DISCOUNTS), len(owner), p=list(DISCOUNTS.values()))
     names = [*DISCOUNTS, "fixed", "null"]
 
