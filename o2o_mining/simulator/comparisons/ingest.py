@@ -14,6 +14,7 @@ def compare(world: Evaluated) -> Iterator[Finding]:
     expected, quality = world.truth("expected_quality"), world.estimates("data_quality")
     if expected.empty:
         return
+    expected = expected.groupby("feed", sort=True)[list(COUNTS)].sum().reset_index()
     found = quality[quality["feed"] != "(all)"].groupby("feed")[list(COUNTS)].sum()
     for row in expected.to_dict("records"):
         for count in COUNTS:
