@@ -1,22 +1,30 @@
-"""Runs the benchmarks and prints a table: ``make bench``."""
+"""Runs the benchmarks and prints what they measured: ``make bench``, or ``python -m benchmarks.run NAME ...``."""
 
 from __future__ import annotations
 
-import statistics
+from collections.abc import Callable, Iterator
 
 import click
 
-from benchmarks import main_job
+from benchmarks import main_job, worlds
 
-ROUNDS = 3
+BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
+    "main-job": main_job.measure,
+    "worlds-writing": worlds.measure_writing,
+    "worlds-recovery": worlds.measure_recovery,
+    "worlds-plans": worlds.measure_plans,
+    "worlds-estimates": worlds.measure_estimates,
+}
 
 
-def main() -> None:
-    """Run every benchmark and print the medians."""
-    rounds = [main_job.measure() for _ in range(ROUNDS)]
-    click.echo(f"The main job on Complete Journey, median of {ROUNDS} rounds in processes of their own:")
-    for name in rounds[0]:
-        click.echo(f"  {name:<42} {statistics.median(measured[name] for measured in rounds):10.1f}")
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(BENCHMARKS)))
+def main(names: tuple[str, ...]) -> None:
+    """Run the benchmarks named, or all of them."""
+    for name in names or BENCHMARKS:
+        click.echo(f"{name}: {BENCHMARKS[name].__doc__}")
+        for line in BENCHMARKS[name]():
+            click.echo(f"  {line}")
 
 
 if __name__ == "__main__":

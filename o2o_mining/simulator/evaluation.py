@@ -11,7 +11,7 @@ import pandas as pd
 from o2o_mining.core.errors import HomeError, UsageError
 from o2o_mining.core.sample import SAMPLE
 from o2o_mining.engine.home import Home, home_path, open_home
-from o2o_mining.engine.origin import read_origin
+from o2o_mining.engine.origin import read_origin, rerun
 from o2o_mining.simulator.comparisons import COMPARISONS
 from o2o_mining.simulator.findings import Evaluated
 from o2o_mining.simulator.world import START
@@ -47,7 +47,7 @@ def evaluate(home: Path | str | None = None, *, truth: Path | str | None = None)
     >>> evaluate("no-such-home")
     Traceback (most recent call last):
         ...
-    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
     path = home_path(home)
     opened = open_home(path)
@@ -79,24 +79,26 @@ def _truth_of(home: Path) -> Path:
 
 
 def _world(home: Home, folder: Path) -> Evaluated:
-    def truth(name: str) -> pd.DataFrame:
-        for file in (folder / f"{name}.csv", folder / f"{name}.parquet"):
-            if file.exists():
-                return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
-        return pd.DataFrame()
-
-    parameters = truth("parameters")
+    parameters = read_truth(folder, "parameters")
     if parameters.empty:
         raise UsageError(f"{folder} holds no parameters of a world", next_step="pass --truth DIR")
     days = int(parameters.set_index("parameter")["value"]["days"])
     as_of = START + timedelta(days=days)
     if as_of not in home.days("segments"):
-        raise HomeError(f"{home.path} has no slice of {as_of}, the day after the log", next_step="o2o run")
+        raise HomeError(f"{home.path} has no slice of {as_of}, the day after the log", next_step=rerun(home.path))
 
     def estimates(name: str) -> pd.DataFrame:
         return _slice(home, name, as_of)
 
-    return Evaluated(as_of, truth, estimates)
+    return Evaluated(as_of, lambda name: read_truth(folder, name), estimates)
+
+
+def read_truth(folder: Path, name: str) -> pd.DataFrame:
+    """Return a truth table of a folder, in whichever format the world was written; empty where there is none."""
+    for file in (folder / f"{name}.csv", folder / f"{name}.parquet"):
+        if file.exists():
+            return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+    return pd.DataFrame()
 
 
 def _slice(home: Home, name: str, as_of: date) -> pd.DataFrame:

@@ -73,17 +73,8 @@ def write(
     >>> rows["customers"], rows["truth/customer_states"]
     (50, 50)
     """
-    if format not in FORMATS:
-        raise UsageError(f"no worlds are written as '{format}'", next_step=f"use {' or '.join(FORMATS)}")
-    if not 0 <= dirt <= 0.5 or (dirt and format != "csv"):
-        raise UsageError(
-            f"no {format} files are damaged at a rate of {dirt}", next_step="use csv and a rate of 0 to 0.5"
-        )
-    if format == "tianchi":
-        refuse_what_it_cannot(world)
     path = Path(folder)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UsageError(f"{path} is not an empty folder", next_step="name a folder that is empty or does not exist")
+    _check(world, path, format, dirt)
     (path / "truth").mkdir(parents=True)
     if format == "tianchi":
         rows = write_tianchi(world, path, progress)
@@ -95,6 +86,20 @@ def write(
     made_of = {**asdict(world), "format": format, "dirt": dirt, "version": version("o2o-mining")}
     _write_manifest(path, made_of, rows, "parquet" if format == "parquet" else "csv")
     return rows
+
+
+def _check(world: World, path: Path, format: str, dirt: float) -> None:  # noqa: A002
+    """Refuse what cannot be written."""
+    if format not in FORMATS:
+        raise UsageError(f"no worlds are written as '{format}'", next_step=f"use {' or '.join(FORMATS)}")
+    if not 0 <= dirt <= 0.5 or (dirt and format != "csv"):
+        raise UsageError(
+            f"no {format} files are damaged at a rate of {dirt}", next_step="use csv and a rate of 0 to 0.5"
+        )
+    if format == "tianchi":
+        refuse_what_it_cannot(world)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path} is not an empty folder", next_step="name a folder that is empty or does not exist")
 
 
 def _write_world(

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from o2o_mining.simulator import World
+from benchmarks.worlds import effects_by_hand, feed, plans
+from o2o_mining.simulator import World, write
 from o2o_mining.simulator.beliefs import Evidence, believe, collect
 from o2o_mining.simulator.chance import DAY, Array
 from o2o_mining.simulator.future import foretell
@@ -20,41 +21,13 @@ from o2o_mining.simulator.visits import Visits
 from o2o_mining.simulator.worth import expected_worth
 
 
-def _feeds(folder: Path, *names: str) -> list[pd.DataFrame]:
-    return [pd.read_csv(folder / f"{name}.csv") for name in names]
-
-
-def _converted(folder: Path) -> pd.DataFrame:
-    """Return customer and campaign of everybody who bought at the campaign's merchant while it ran, from the feeds."""
-    campaigns, orders, redemptions = _feeds(folder, "campaigns", "online_orders", "offline_redemptions")
-    orders = orders[orders["fulfilment"] == "delivery"].rename(columns={"ordered_at": "at"})
-    came = redemptions.rename(columns={"redeemed_at": "at"})
-    bought = pd.concat([orders, came])[["customer_id", "merchant_id", "at"]]
-    joined = campaigns[["campaign_id", "merchant_id", "starts_at", "ends_at"]].merge(bought, on="merchant_id")
-    within = (joined["at"] >= joined["starts_at"]) & (joined["at"] < joined["ends_at"])
-    return joined.loc[within, ["campaign_id", "customer_id"]].drop_duplicates()
-
-
 def test_randomised_arms_show_the_truth_and_exposure_does_not(folder: Path) -> None:
-    assignments, effects = _feeds(folder, "assignments", "truth/campaign_effects")
-    bought = _converted(folder).assign(bought=1)
-    ended = effects["campaign_id"].isin(_feeds(folder, "campaigns")[0].query("ends_at < '2025-06-24'")["campaign_id"])
-    every = effects[ended].merge(bought, how="left").fillna({"bought": 0})
-    arms = every[every["campaign_id"].isin(assignments["campaign_id"])]
-    arms = arms.merge(assignments, on=["campaign_id", "customer_id"], how="left", suffixes=("_true", ""))
-    by_arm = (
-        arms.dropna(subset=["arm"]).groupby(["campaign_id", "arm"])["bought"].agg(["mean", "var", "size"]).unstack()
-    )
-    effect = by_arm["mean"]["treatment"] - by_arm["mean"]["control"]
-    spread = by_arm["var"] / by_arm["size"]
-    error = np.sqrt(spread["treatment"] + spread["control"])
-    drawn = arms.dropna(subset=["arm"]).assign(true=lambda t: t["y1"].astype(int) - t["y0"].astype(int))
-    truth = drawn.groupby("campaign_id")["true"].mean()
-    assert ((effect - truth).abs() < 1.96 * error).mean() >= 0.8
-    exposed = arms.groupby(["campaign_id", "exposed"])["bought"].mean().unstack()
-    naive = exposed[True] - exposed[False]
-    assert (naive - truth).mean() > 0.05
-    assert (effect - truth).mean() == pytest.approx(0, abs=0.03)
+    table = effects_by_hand(folder)
+    table = table[table["size"] >= 40]
+    assert len(table) >= 8
+    assert ((table["effect"] - table["truth"]).abs() < 1.96 * table["error"]).mean() >= 0.8
+    assert (table["effect"] - table["truth"]).mean() == pytest.approx(0, abs=0.03)
+    assert (table["naive"] - table["truth"]).mean() > 0.05
 
 
 def test_what_happened_is_the_potential_outcome_of_the_arm(balanced: History) -> None:
@@ -170,29 +143,21 @@ def test_nothing_after_a_moment_changes_what_was_believed_then(balanced: History
     assert now.there == pytest.approx(then.there)
 
 
-def test_a_plan_by_observable_uplift_beats_the_likeliest_redeemers(folder: Path) -> None:
-    effects, values = _feeds(folder, "truth/campaign_effects", "truth/offer_values")
-    values["campaign_id"] = "g" + values["coupon_id"].str[1:]
-    planned = effects[effects["campaign_id"].isin(["g27", "g28", "g29"])].merge(values, on="campaign_id")
-    assert planned["p1_observable"].notna().all()
+def test_a_plan_by_observable_uplift_earns_more_than_twice_that_of_the_likeliest_redeemers(folder: Path) -> None:
+    earned = plans(folder)
+    assert earned["oracle"] > 0
+    assert earned["oracle"] > 2.2 * earned["likeliest"]
 
-    def profit(p0: str, p1: str) -> pd.Series[float]:
-        paid = planned["margin_with"] - planned["discount"]
-        return planned[p1] * paid - planned[p0] * planned["margin_without"] - planned["contact_cost"]
 
-    cost = planned["p1_observable"] * planned["discount"] + planned["contact_cost"]
-
-    def earned(score: pd.Series[float]) -> float:
-        order = score.sort_values(ascending=False, kind="stable").index
-        chosen = order[(cost[order].cumsum() <= 0.1 * cost.sum()) & (score[order] > 0)]
-        return float(profit("p0", "p1")[chosen].sum())
-
-    oracle = earned(profit("p0_observable", "p1_observable") / cost)
-    assert oracle > 0
-    assert oracle > 2.2 * earned(planned["p1_observable"])
+@pytest.mark.parametrize("scenario", ["no-effect", "all-sure-things"])
+def test_no_spending_earns_anything_where_nothing_works(tmp_path: Path, scenario: str) -> None:
+    write(World(2_000, 540, scenario), tmp_path / "w")
+    earned = plans(tmp_path / "w")
+    assert earned["oracle"] == 0
+    assert earned["likeliest"] < 0
 
 
 def test_channels_left_out_alone_lose_no_more_than_all_of_them_in_persuasion(folder: Path) -> None:
-    (channels,) = _feeds(folder, "truth/channel_increments")
+    channels = feed(folder, "truth/channel_increments")
     assert channels["incremental_conversions"].sum() > 0
     assert (channels.groupby("campaign_id")["campaign_incremental_conversions"].nunique() == 1).all()
