@@ -10,6 +10,7 @@ import pandas as pd
 from o2o_mining.cli.output import home_option, json_option, print_json, print_table, reporting_errors
 from o2o_mining.engine.home import home_path
 from o2o_mining.simulator import evaluate as compare
+from o2o_mining.simulator.charts import estimates_beside_truth
 
 
 @click.command()
@@ -23,13 +24,15 @@ def evaluate(truth: Path | None, home: str | None, as_json: bool) -> None:
     found = compare(path, truth=truth)
     file = path / "evaluation.csv"
     found.to_csv(file, index=False, float_format="%.6g")
+    chart = path / "charts" / "evaluation.html"
+    estimates_beside_truth(found).write_html(chart, include_plotlyjs="directory")
     rows = found.assign(inside=found["inside"].map({True: "yes", False: "no"})).astype(object)
     rows = rows.where(found.notna(), None)
     if as_json:
-        print_json({"home": str(path), "saved": str(file), "estimates": rows.to_dict("records")})
+        print_json({"home": str(path), "saved": str(file), "chart": str(chart), "estimates": rows.to_dict("records")})
         return
     _print(rows, found)
-    click.echo(f"Saved in {file}.")
+    click.echo(f"Saved in {file}, drawn in {chart}.")
 
 
 def _print(rows: pd.DataFrame, found: pd.DataFrame) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -92,3 +95,13 @@ def test_a_folder_that_holds_anything_is_refused(tmp_path: Path) -> None:
 def test_what_makes_no_world_is_refused(arguments: dict[str, int | str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         World(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_number_of_threads_changes_no_byte(tmp_path: Path, kind: str) -> None:
+    for threads in ("1", "4"):
+        command = [sys.executable, "-m", "o2o_mining.cli", "simulate", "--customers", "3000", "--format", kind]
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        command += ["--out", str(tmp_path / threads)]
+        subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603 - our own command
+    assert _digests(tmp_path / "1") == _digests(tmp_path / "4")
