@@ -13,7 +13,7 @@ from o2o_mining.simulator.world import World
 # Main channels of campaigns: what one contact adds of the type's effect, and what it costs.
 CHANNELS = ("sms", "push", "email", "social", "display", "affiliate")
 OWNED = 3  # the first channels take lists of customers
-DOSE = np.array([1.0, 0.9, 0.8, 0.8, 0.45, 0.65])
+DOSE = np.array([1.0, 1.0, 1.0, 0.8, 0.45, 0.65])
 CONTACT_COST = np.array([6, 1, 2, 8, 4, 12])  # hundredths of the currency
 SECOND_DOSE_SHARE = 0.2
 SHARES_OFF = (0.15, 0.45)  # of a usual basket
