@@ -17,6 +17,9 @@ _CUSTOMER = Column("customer_id", "id", "The customer.", key=True)
 MODELS = (*events.TOUCH_MODELS, "markov", "shapley", "calibrated")
 # The id of what is credited to no campaign.
 NO_CAMPAIGN = "(none)"
+CAUSES = (
+    "late_row", "withdrawn", "correction", "refund", "cancellation", "consumption", "touch", "use", "state",
+)  # fmt: skip
 SCHEMES = ("rfm", "cluster", "lifecycle", "rule")
 
 CUSTOMER_FEATURES = Table(
@@ -118,4 +121,20 @@ KNOWN = (
     KNOWN_CUSTOMERS,
 )
 
-TABLES = (*KNOWN, CUSTOMER_FEATURES, SEGMENTS, SEGMENT_PROFILES, CAMPAIGN_ATTRIBUTION)
+RESTATEMENTS = Table(
+    name="restatements",
+    room="marts",
+    kind=Kind.MINED,
+    row="One published value of a table of events that the run for as_of tells otherwise.",
+    columns=(
+        _AS_OF,
+        _key("table", "text", "The table."),
+        _key("key", "text", "The row's key."),
+        _key("column", "text", "The column, or (row) for a row that came late or was withdrawn."),
+        _opt("old", "text", "What was published."),
+        _opt("new", "text", "What is told now."),
+        Column("cause", "text", "What changed it.", allowed=CAUSES),
+    ),
+)
+
+TABLES = (*KNOWN, CUSTOMER_FEATURES, SEGMENTS, SEGMENT_PROFILES, CAMPAIGN_ATTRIBUTION, RESTATEMENTS)

@@ -168,6 +168,13 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def published(self, folder: Path, table: str) -> tuple[ir.Table, date] | None:
+        """Return a table as the last snapshot has it, and the snapshot's default day.
+
+        None if nothing was published, or before anything was mined, or under other contracts.
+        """
+
+    @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
         """Do all that is inside, or nothing of it."""
 

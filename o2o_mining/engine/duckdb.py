@@ -21,7 +21,7 @@ from o2o_mining.core.errors import ContractError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, Upsert, Violation
 from o2o_mining.engine.checks import broken_rules, conform
-from o2o_mining.engine.snapshot import put_file, put_manifest, remove_old
+from o2o_mining.engine.snapshot import POINTER, put_file, put_manifest, read_manifest, remove_old
 from o2o_mining.engine.sql import literal, quoted, sql_type, understood
 
 if TYPE_CHECKING:
@@ -267,6 +267,19 @@ class DuckDBEngine(Engine):
         name = put_manifest(folder, manifest, run_id=run_id)
         remove_old(folder, keep=keep)
         return name
+
+    def published(self, folder: Path, table: str) -> tuple[ir.Table, date] | None:
+        """Return a table as the last snapshot has it, and the snapshot's default day."""
+        if not (folder / POINTER).exists():
+            return None
+        manifest = read_manifest(folder)
+        files = [str(folder / part["file"]) for part in manifest["tables"].get(table, {"slices": []})["slices"]]
+        there = files and all(Path(file).is_file() for file in files)
+        if not there or not manifest["now"] or manifest["contracts"] != contracts_version():
+            return None
+        listed = ", ".join(map(literal, files))
+        view = self._view(f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)")
+        return view, date.fromisoformat(manifest["now"])
 
     def _changed_slices(self, folder: Path) -> list[tuple[str, date | None, int]]:
         """Return what has no file yet, or none any more: somebody may have removed the snapshots."""

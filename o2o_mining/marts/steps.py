@@ -15,11 +15,13 @@ from o2o_mining.marts.guard import leak_guard
 from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
 from o2o_mining.marts.knowledge import OWN_TIME, known_rows
 from o2o_mining.marts.purchases import purchases_from_logs
+from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
 from o2o_mining.marts.touches import all_touches
 from o2o_mining.marts.tracing import share_traced, traced_purchases
 
 if TYPE_CHECKING:
     from datetime import date
+    from pathlib import Path
 
     import ibis.expr.types as ir
     import pandas as pd
@@ -273,3 +275,34 @@ def _known_feed(engine: Engine, feed: str, as_of: date) -> ir.Table:
 
 def _missing(engine: Engine, feeds: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"The feed {feed} is {lack}." for feed in feeds if (lack := engine.absence(feed)))
+
+
+def build_restatements(engine: Engine, *, as_of: date, snapshots: Path, settings: Settings) -> StepReport:
+    """Write the slice of ``restatements``: what the last snapshot told otherwise of tables of events.
+
+    Parameters
+    ----------
+    engine
+        The store with the tables of events as they are now.
+    as_of
+        The day that is run.
+    snapshots
+        The snapshot folder of the home.
+    settings
+        For the lookback.
+    """
+    found = []
+    for table, told in TOLD.items():
+        before = engine.published(snapshots, table)
+        if before is None:
+            continue
+        old, since = before
+        names = contract(table).published_names
+        changed = engine.stage(changed_rows(old.select(*names), engine.read(table).select(*names), told))
+        found.append(restatements(changed, table=table, since=since, lookback_days=settings.lookback_days))
+    slices = engine.read("restatements")
+    held = slices.filter(slices.as_of == as_of).drop("as_of")
+    rows = chained(held, engine.stage(ibis.union(*found, distinct=False))) if found else held
+    written = engine.write("restatements", engine.stage(rows), as_of=as_of)
+    engine.drop_staged()
+    return StepReport("restatements", written)

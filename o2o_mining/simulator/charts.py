@@ -41,7 +41,8 @@ def estimates_beside_truth(table: pd.DataFrame) -> go.Figure:
             ticks = [0, 0.5, 1, 10, 100, 1_000, 10_000, 100_000]
             figure.update_xaxes(tickvals=[_place(t) for t in ticks], ticktext=[f"{t:,}" for t in ticks], row=row, col=1)
     figure.update_layout(
-        title="Estimates (dots) beside the truth, or the best that the feeds allow (bars)", height=200 + LINE_HEIGHT * len(table), template="plotly_white",
+        title="Estimates (dots) beside the truth, or the best that the feeds allow (bars)",
+        height=200 + LINE_HEIGHT * len(table), template="plotly_white",
         margin={"l": 420}, showlegend=False,
     )  # fmt: skip
     return figure

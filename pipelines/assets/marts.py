@@ -8,6 +8,7 @@ import dagster as dg
 
 from o2o_mining.marts import steps
 from o2o_mining.marts.knowledge import OWN_TIME
+from o2o_mining.marts.restatements import TOLD
 from pipelines.assets import Days, table_assets
 from pipelines.house import House
 
@@ -57,6 +58,14 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             {"customer_features": ["touches", "sends", "known_purchases", "known_coupon_lifecycle", "known_customers"]},
             lambda house, day: steps.build_customer_features(house.engine, as_of=day, settings=house.settings),
             name="customer_features",
+            days=days,
+        ),
+        table_assets(
+            {"restatements": list(TOLD)},
+            lambda house, day: steps.build_restatements(
+                house.engine, as_of=day, snapshots=house.home / "snapshots", settings=house.settings
+            ),
+            name="restatements",
             days=days,
         ),
     ]
