@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from benchmarks import main_job, worlds
+from benchmarks import crashes, main_job, worlds
 
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "main-job": main_job.measure,
+    "crashes": crashes.measure,
     "worlds-writing": worlds.measure_writing,
     "worlds-recovery": worlds.measure_recovery,
     "worlds-plans": worlds.measure_plans,

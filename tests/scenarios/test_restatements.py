@@ -42,7 +42,8 @@ def _land(outcome: Outcome, feed: str, name: str, text: str) -> None:
 def _restated(outcome: Outcome, table: str) -> dict[tuple[str, str], tuple[object, object, str]]:
     rows = o2o_mining.load("restatements", as_of=outcome.as_of, home=outcome.home)
     rows = rows[rows["table"] == table].astype(object).where(lambda t: t.notna(), None)
-    return {(r.key, r.column): (r.old, r.new, r.cause) for r in rows.itertuples()}
+    columns = (rows[name].tolist() for name in ("key", "column", "old", "new", "cause"))
+    return {(key, column): (old, new, cause) for key, column, old, new, cause in zip(*columns, strict=True)}
 
 
 def test_nothing_is_restated_by_a_first_run_nor_by_a_second_one(home: Outcome, mine: Run, tmp_path: Path) -> None:
