@@ -49,5 +49,4 @@ def simulate(
     click.echo(f"World '{scenario}', seed {seed}, {days} days to {end}: {time.monotonic() - started:.1f} s.")
     print_table(["file", "rows"], rows.items())
     click.echo(f"It lies in {out}; what no {'file' if tianchi else 'feed'} shows is in {out / 'truth'}.")
-    if not tianchi:  # no source reads that layout yet
-        click.echo(f"Next: o2o run --source folder --input {out}")
+    click.echo(f"Next: o2o run --source {'tianchi' if tianchi else 'folder'} --input {out}")

@@ -72,8 +72,11 @@ class Engine(ABC):
     """A store of contract tables. One process has it open at a time."""
 
     @abstractmethod
-    def scan_text(self, path: Path, n_fields: int) -> ir.Table:
-        """Return the records of a CSV file as text ``f0, f1, …``, with ``_ordinal`` counting them from 0."""
+    def scan_text(self, path: Path, n_fields: int, *, header: bool = True) -> ir.Table:
+        """Return the records of a CSV file as text ``f0, f1, …``, with ``_ordinal`` counting them from 0.
+
+        A header is skipped, whatever it says.
+        """
 
     @abstractmethod
     def scan_parquet(self, path: Path, names: Sequence[str]) -> ir.Table:

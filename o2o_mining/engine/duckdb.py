@@ -63,6 +63,7 @@ class DuckDBEngine(Engine):
             config["temp_directory"] = settings.spill_folder or str(Path(path).parent / "spill")
         self._ibis = ibis.duckdb.connect(str(path), **config)
         self.connection: duckdb.DuckDBPyConnection = self._ibis.con
+        self.connection.execute("SET enable_progress_bar = false")  # the command line says what is going on
         self._staged: dict[str, str] = {}
         self._names = 0  # never reused: a failed transaction takes tables away
         self._depth = 0
@@ -79,12 +80,12 @@ class DuckDBEngine(Engine):
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def scan_text(self, path: Path, n_fields: int) -> ir.Table:
+    def scan_text(self, path: Path, n_fields: int, *, header: bool = True) -> ir.Table:
         """Return the records of a CSV file as text ``f0, f1, …``, with ``_ordinal`` counting them from 0."""
         columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(n_fields))
         return self._view(
             f"SELECT *, row_number() OVER () - 1 AS _ordinal FROM read_csv({literal(str(path))}, auto_detect = false,"
-            f" header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', columns = {{{columns}}},"
+            f" header = {header}, delim = ',', quote = '\"', escape = '\"', nullstr = '', columns = {{{columns}}},"
             f" max_line_size = {_MAX_RECORD_BYTES}, compression = 'none', hive_partitioning = false)"
         )
 

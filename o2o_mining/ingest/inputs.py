@@ -42,6 +42,8 @@ class Staged:
         The records, with ``_ordinal``.
     names
         Column of the table to name in the file.
+    raw
+        Columns that show a rejected record as the file has it; none means all that are named.
     malformed
         Lines that are no records.
     line_of
@@ -50,6 +52,7 @@ class Staged:
 
     table: ir.Table
     names: Mapping[str, str]
+    raw: tuple[str, ...] = ()
     malformed: tuple[Malformed, ...] = ()
     line_of: LineNumbers = field(default=lambda ordinals: ordinals + 1)
 

@@ -95,7 +95,7 @@ def _load_staged(engine: Engine, booking: Booking, staged: Staged, *, apply: boo
     rejected = [(m.line, MALFORMED_LINE, m.raw) for m in staged.malformed]
     done, good = Upsert(0, 0), 0
     if staged.names:
-        records = engine.stage(judged(feed, staged.table, staged.names))
+        records = engine.stage(judged(feed, staged.table, staged.names, staged.raw))
         bad = engine.execute(records.filter(records[REASON].notnull()).select(ORDINAL, REASON, RAW))
         lines = staged.line_of(bad[ORDINAL].to_numpy())
         rejected += list(zip(lines.tolist(), bad[REASON].tolist(), bad[RAW].tolist(), strict=True))

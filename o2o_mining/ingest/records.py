@@ -71,7 +71,9 @@ class Records:
     line_feeds, returns
         Number of records that end in a line feed alone, and in a carriage return before it.
     plain_header
-        Whether the database can skip the header.
+        Whether the database can skip the header, or there is none.
+    header
+        Whether the first record is a header.
     """
 
     fields: tuple[str, ...]
@@ -81,6 +83,7 @@ class Records:
     line_feeds: int
     returns: int
     plain_header: bool
+    header: bool
     _ordinals: _Ints
     _offsets: _Ints
 
@@ -96,20 +99,33 @@ class Records:
         return ordinals + self._offsets[index]
 
     @property
+    def line_changes(self) -> tuple[_Ints, _Ints]:
+        """From which record on, counted from 0, which distance lies between its number and its line."""
+        last = np.append(np.diff(self._ordinals) > 0, True)  # of several for one record the last one holds
+        return self._ordinals[last], self._offsets[last]
+
+    @property
     def readable(self) -> bool:
         """Whether the database can read the file as it is: it does not read lines that end in both ways."""
         return self.plain_header and not self.edits and not (self.returns and self.line_feeds)
 
 
-def scan(path: Path) -> Records:
+def scan(path: Path, names: tuple[str, ...] = ()) -> Records:
     """Scan a CSV file, gzipped if its name ends so.
+
+    Parameters
+    ----------
+    path
+        The file.
+    names
+        Names of the fields where the layout fixes them; a first record that is not these names is no header then.
 
     Raises
     ------
     OSError, EOFError, zlib.error
         If the file cannot be read to its end.
     """
-    scanner = _Scanner()
+    scanner = _Scanner(names)
     with open_bytes(path) as file:
         scanner.run(file)
     return scanner.result()
@@ -123,8 +139,10 @@ def open_bytes(path: Path) -> IO[bytes]:
 class _Scanner:
     """Walks through a file window by window; vectorised where lines are regular, by hand where not."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
         self.fields: tuple[str, ...] = ()
+        self.header = True
         self.start = 0
         self.plain_header = True
         self.good = 0
@@ -164,6 +182,7 @@ class _Scanner:
             line_feeds=self.line_feeds,
             returns=self.returns,
             plain_header=self.plain_header,
+            header=self.header,
             _ordinals=np.array(self._ordinals, np.int64),
             _offsets=np.array(self._offsets, np.int64),
         )
@@ -183,6 +202,10 @@ class _Scanner:
         if read is None:
             return 0
         fields, stop = read
+        if self.names and [plain(field).lower() for field in fields] != [name.lower() for name in self.names]:
+            self.fields, self.header, self.start = self.names, False, self.offset
+            self.plain_header &= not self.offset  # with nothing before it, such as a BOM
+            return self._records(window, final=final)
         if fields:
             self.fields = tuple(map(plain, fields))
         else:  # its quotes do not close: names are what stands between the commas of the first line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import ibis
@@ -21,7 +21,7 @@ REASON = "_reason"
 RAW = "_raw"
 
 
-def judged(feed: Table, staged: ir.Table, names: Mapping[str, str]) -> ir.Table:
+def judged(feed: Table, staged: ir.Table, names: Mapping[str, str], raw: Sequence[str] = ()) -> ir.Table:
     """One row per record: the feed's columns in their types, ``_ordinal``, ``_reason`` and ``_raw``.
 
     Parameters
@@ -33,6 +33,8 @@ def judged(feed: Table, staged: ir.Table, names: Mapping[str, str]) -> ir.Table:
     names
         Staged column to name in the file, in the file's order. Columns the feed does not know
         count for ``_raw`` only.
+    raw
+        Staged columns that make ``_raw``, where it is not made of the named ones.
 
     Returns
     -------
@@ -55,8 +57,10 @@ def judged(feed: Table, staged: ir.Table, names: Mapping[str, str]) -> ir.Table:
     )
     reason = ibis.cases(*((broken, code) for code, broken in _faults(feed, typed)), else_=ibis.null("string"))
     with_reason = typed.mutate(**{REASON: reason})
-    raw = ibis.cases((with_reason[REASON].notnull(), _as_csv([with_reason[field] for field in names])))
-    return with_reason.select(*feed.column_names, ORDINAL, REASON, **{RAW: raw})
+    shown = _as_csv([with_reason[field] for field in raw or names])
+    return with_reason.select(
+        *feed.column_names, ORDINAL, REASON, **{RAW: ibis.cases((with_reason[REASON].notnull(), shown))}
+    )
 
 
 def column_of(reason: str) -> str | None:

@@ -9,8 +9,9 @@ from o2o_mining.ingest.inputs import Source
 from o2o_mining.ingest.sources.complete_journey import CompleteJourneySource
 from o2o_mining.ingest.sources.folder import FolderSource
 from o2o_mining.ingest.sources.sample import SampleSource
+from o2o_mining.ingest.sources.tianchi import TianchiSource
 
-KINDS = ("sample", "folder", "complete-journey")
+KINDS = ("sample", "folder", "complete-journey", "tianchi")
 
 
 def source_of(kind: str, folder: Path | None = None) -> Source:
@@ -44,8 +45,8 @@ def source_of(kind: str, folder: Path | None = None) -> Source:
         return SampleSource()
     if kind == "complete-journey":
         return CompleteJourneySource(folder)
-    if kind != "folder":
+    if kind not in KINDS:
         raise UsageError(f"there is no source '{kind}'", next_step=f"use one of {', '.join(KINDS)}")
     if folder is None:
-        raise UsageError("the source folder needs a folder", next_step="pass --input DIR")
-    return FolderSource(folder)
+        raise UsageError(f"the source {kind} needs a folder", next_step="pass --input DIR")
+    return TianchiSource(folder) if kind == "tianchi" else FolderSource(folder)

@@ -43,13 +43,13 @@ def test_dirt_is_asked_for_by_its_rate(tmp_path: Path) -> None:
     assert not (tmp_path / "p").exists()
 
 
-def test_the_tianchi_layout_tells_its_own_days_and_no_command_that_cannot_read_it(tmp_path: Path) -> None:
+def test_the_tianchi_layout_tells_its_own_days_and_the_source_that_reads_it(tmp_path: Path) -> None:
     done = CliRunner().invoke(
         main, ["simulate", "--customers", "60", "--format", "tianchi", "--out", str(tmp_path / "w")]
     )
     assert done.exit_code == 0, done.output
     assert "182 days to 2016-07-01" in done.stdout
-    assert "o2o run" not in done.stdout
+    assert f"o2o run --source tianchi --input {tmp_path / 'w'}" in done.stdout
     assert "7/7" in done.stderr
     refused = CliRunner().invoke(main, [*SMALL, "--format", "tianchi", "--out", str(tmp_path / "x")])
     assert refused.exit_code == 2
