@@ -52,6 +52,11 @@ class StepReport:
     charts: Mapping[str, Callable[[], Chart]] = field(default_factory=dict)
 
 
+# Columns of staged records beside those of their feed: their number in the file, and why a record cannot be taken.
+ORDINAL = "_ordinal"
+REASON = "_reason"
+
+
 @dataclass(frozen=True)
 class Upsert:
     """What became of the rows of a file: repeats within it, repeats of loaded rows, and rows accepted."""
@@ -132,7 +137,11 @@ class Engine(ABC):
 
     @abstractmethod
     def stage(self, expr: ir.Table) -> ir.Table:
-        """Materialise an expression within the session and return it as a table."""
+        """Materialise an expression and return it as a table, until what was staged is dropped."""
+
+    @abstractmethod
+    def numbered(self, staged: ir.Table) -> ir.Table:
+        """Return a staged table with ``_ordinal``, counting its rows from 0 as they came if it has none."""
 
     @abstractmethod
     def drop_staged(self) -> None:
@@ -140,7 +149,10 @@ class Engine(ABC):
 
     @abstractmethod
     def upsert(self, feed: str, staged: ir.Table, *, file_id: int) -> Upsert:
-        """Load staged rows into a feed: of one key the last ``_ordinal`` wins, a loaded row is replaced."""
+        """Load the staged rows without a ``_reason`` into a feed, and use up the staged table.
+
+        Of one key the last ``_ordinal`` wins, without that column the last row; a loaded row is replaced.
+        """
 
     @abstractmethod
     def execute(self, expr: ir.Expr) -> Any:

@@ -19,7 +19,7 @@ from o2o_mining.contracts.catalogue import TABLES, contract, contracts_version
 from o2o_mining.contracts.schema import Kind, Table
 from o2o_mining.core.errors import ContractError
 from o2o_mining.core.settings import Settings
-from o2o_mining.engine.base import Engine, Upsert, Violation
+from o2o_mining.engine.base import ORDINAL, REASON, Engine, Upsert, Violation
 from o2o_mining.engine.checks import broken_rules, conform
 from o2o_mining.engine.snapshot import POINTER, put_file, put_manifest, read_manifest, remove_old
 from o2o_mining.engine.sql import literal, quoted, sql_type, understood
@@ -171,11 +171,22 @@ class DuckDBEngine(Engine):
             self._mark_changed(table, None)
 
     def stage(self, expr: ir.Table) -> ir.Table:
-        """Materialise an expression within the session and return it as a table."""
+        """Materialise an expression and return it as a table, until what was staged is dropped.
+
+        It is no temporary table: those stay in memory, uncompressed, and cannot become a feed.
+        """
         name = self._next_name()
-        self.connection.execute(f"CREATE TEMP TABLE {name} AS {self._compile(expr)}")
+        self.connection.execute(f"CREATE TABLE {name} AS {self._compile(expr)}")
         self._staged[name] = "TABLE"
         return self._ibis.table(name)
+
+    def numbered(self, staged: ir.Table) -> ir.Table:
+        """Return a staged table with ``_ordinal``, counting its rows from 0 as they came if it has none."""
+        if ORDINAL in staged.columns:
+            return staged
+        name = quoted(staged.get_name())
+        # Rows come in the order of their file, and before the commit their numbers begin anywhere.
+        return self._view(f"SELECT *, rowid - (SELECT min(rowid) FROM {name}) AS {ORDINAL} FROM {name}")
 
     def drop_staged(self) -> None:
         """Forget everything that was staged."""
@@ -194,28 +205,44 @@ class DuckDBEngine(Engine):
         return f"_staged_{self._names}"
 
     def upsert(self, feed: str, staged: ir.Table, *, file_id: int) -> Upsert:
-        """Load staged rows into a feed: of one key the last ``_ordinal`` wins, a loaded row is replaced."""
+        """Load the staged rows without a ``_reason`` into a feed, and use up the staged table."""
         declared = contract(feed)
-        given = quoted(staged.get_name())
-        target = quoted(feed)
+        given, target = quoted(staged.get_name()), quoted(feed)
         keys = ", ".join(map(quoted, declared.key))
+        number = ORDINAL if ORDINAL in staged.columns else "rowid"
         with self.transaction():
+            if REASON in staged.columns:
+                self.connection.execute(f"DELETE FROM {given} WHERE {REASON} IS NOT NULL")
             repeats = self._number(
-                f"DELETE FROM {given} WHERE _ordinal IN (SELECT _ordinal FROM {given}"
-                f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _ordinal DESC) > 1)"
+                f"DELETE FROM {given} WHERE {number} IN (SELECT {number} FROM {given}"
+                f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {number} DESC) > 1)"
             )
-            if self._number(f"SELECT count(*) FROM (SELECT 1 FROM {target} LIMIT 1)"):
-                same_key = " AND ".join(f"s.{quoted(k)} = t.{quoted(k)}" for k in declared.key)
-                same_row = " AND ".join(
-                    f"s.{quoted(c)} IS NOT DISTINCT FROM t.{quoted(c)}" for c in declared.column_names
-                )
-                repeats += self._number(f"DELETE FROM {given} AS s USING {target} AS t WHERE {same_key} AND {same_row}")
-                self.connection.execute(f"DELETE FROM {target} AS t USING {given} AS s WHERE {same_key}")
+            if not self._number(f"SELECT count(*) FROM (SELECT 1 FROM {target} LIMIT 1)"):
+                return Upsert(self._become(declared, staged, file_id), repeats)
+            same_key = " AND ".join(f"s.{quoted(k)} = t.{quoted(k)}" for k in declared.key)
+            same_row = " AND ".join(f"s.{quoted(c)} IS NOT DISTINCT FROM t.{quoted(c)}" for c in declared.column_names)
+            repeats += self._number(f"DELETE FROM {given} AS s USING {target} AS t WHERE {same_key} AND {same_row}")
+            self.connection.execute(f"DELETE FROM {target} AS t USING {given} AS s WHERE {same_key}")
             columns = ", ".join(map(quoted, declared.column_names))
             accepted = self._number(f"INSERT INTO {target} SELECT {columns}, {int(file_id)} FROM {given}")
             if accepted:
                 self._mark_changed(feed, None)
         return Upsert(accepted=accepted, duplicates=repeats)
+
+    def _become(self, feed: Table, staged: ir.Table, file_id: int) -> int:
+        """Let a staged table become an empty feed, since writing its rows again takes longer than judging them."""
+        given, target = quoted(staged.get_name()), quoted(feed.name)
+        rows = self._number(f"SELECT count(*) FROM {given}")
+        if rows:
+            for name in staged.columns:
+                if name not in feed.column_names:
+                    self.connection.execute(f"ALTER TABLE {given} DROP COLUMN {quoted(name)}")
+            self.connection.execute(f"ALTER TABLE {given} ADD COLUMN {FILE_COLUMN} INTEGER DEFAULT {int(file_id)}")
+            self.connection.execute(f"ALTER TABLE {given} ALTER COLUMN {FILE_COLUMN} DROP DEFAULT")
+            self.connection.execute(f"DROP TABLE {target}")
+            self.connection.execute(f"ALTER TABLE {given} RENAME TO {target}")
+            self._mark_changed(feed.name, None)
+        return rows
 
     # -- checking ------------------------------------------------------------------------------------------------
 

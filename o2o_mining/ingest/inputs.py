@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
+import ibis
+import pyarrow as pa
 
 from o2o_mining.core.errors import O2OError
 from o2o_mining.core.settings import Settings
+from o2o_mining.engine.base import ORDINAL
 from o2o_mining.ingest.records import Malformed
 
 if TYPE_CHECKING:
@@ -24,14 +26,6 @@ if TYPE_CHECKING:
     from o2o_mining.engine.base import Engine
 
 
-class LineNumbers(Protocol):
-    """From numbers of records to lines of the file."""
-
-    def __call__(self, ordinals: np.ndarray, /) -> np.ndarray:
-        """Return the line of each record."""
-        ...
-
-
 @dataclass(frozen=True)
 class Staged:
     """The records of one file, as read.
@@ -39,22 +33,22 @@ class Staged:
     Attributes
     ----------
     table
-        The records, with ``_ordinal``.
+        The records, with ``_ordinal`` unless they come in the order of the file.
     names
         Column of the table to name in the file.
     raw
         Columns that show a rejected record as the file has it; none means all that are named.
     malformed
         Lines that are no records.
-    line_of
-        Where a record begins.
+    line_changes
+        From which records on, counted from 0, which distances lie between their numbers and their lines.
     """
 
     table: ir.Table
     names: Mapping[str, str]
     raw: tuple[str, ...] = ()
     malformed: tuple[Malformed, ...] = ()
-    line_of: LineNumbers = field(default=lambda ordinals: ordinals + 1)
+    line_changes: tuple[Sequence[int], Sequence[int]] = ((0,), (1,))
 
 
 class Input(ABC):
@@ -107,6 +101,30 @@ class Source(Protocol):
     def find(self) -> Found:
         """Return the source's files."""
         ...
+
+
+def with_lines(records: ir.Table, changes: tuple[Sequence[int], Sequence[int]]) -> ir.Table:
+    """Return records with ``_line``, the line of the file at which each begins.
+
+    Parameters
+    ----------
+    records
+        With ``_ordinal``.
+    changes
+        The ``line_changes`` of their file.
+
+    Examples
+    --------
+    >>> records = ibis.memtable({"_ordinal": [0, 1, 2]})
+    >>> with_lines(records, ([0, 2], [2, 5])).order_by("_ordinal")._line.execute().tolist()
+    [2, 3, 7]
+    """
+    since, offsets = changes
+    if len(since) == 1:
+        return records.mutate(_line=records[ORDINAL] + int(offsets[0]))
+    known = ibis.memtable(pa.table({"_since": pa.array(since, "int64"), "_offset": pa.array(offsets, "int64")}))
+    joined = records.asof_join(known, records[ORDINAL] >= known._since)
+    return joined.mutate(_line=joined[ORDINAL] + joined._offset).drop("_since", "_offset")
 
 
 @contextmanager

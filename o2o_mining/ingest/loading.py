@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 import pandas as pd
+import pyarrow as pa
 
 from o2o_mining.contracts.catalogue import contract
-from o2o_mining.engine.base import Upsert
-from o2o_mining.ingest.inputs import Input, Staged
-from o2o_mining.ingest.validation import MALFORMED_LINE, ORDINAL, RAW, REASON, column_of, judged
+from o2o_mining.engine.base import ORDINAL, REASON, Upsert
+from o2o_mining.ingest.inputs import Input, Staged, with_lines
+from o2o_mining.ingest.validation import MALFORMED_LINE, RAW, judged
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from o2o_mining.engine.base import Engine
 
 LEDGER = "loaded_files"
+_MALFORMED = pa.schema({"_line": pa.int64(), RAW: pa.string()})
 
 
 @dataclass(frozen=True)
@@ -92,23 +93,24 @@ def load(engine: Engine, ledger: Ledger, found: Input) -> Booking | None:
 
 def _load_staged(engine: Engine, booking: Booking, staged: Staged, *, apply: bool) -> Booking:
     feed = contract(booking.feed)
-    rejected = [(m.line, MALFORMED_LINE, m.raw) for m in staged.malformed]
+    lines = {"_line": [m.line for m in staged.malformed], RAW: [m.raw for m in staged.malformed]}
+    broken = ibis.memtable(pa.table(lines, _MALFORMED))
+    rejected = _quarantine(engine, booking, broken.mutate(**{REASON: ibis.literal(MALFORMED_LINE)}))
     done, good = Upsert(0, 0), 0
     if staged.names:
         records = engine.stage(judged(feed, staged.table, staged.names, staged.raw))
-        bad = engine.execute(records.filter(records[REASON].notnull()).select(ORDINAL, REASON, RAW))
-        lines = staged.line_of(bad[ORDINAL].to_numpy())
-        rejected += list(zip(lines.tolist(), bad[REASON].tolist(), bad[RAW].tolist(), strict=True))
-        accepted = engine.stage(records.filter(records[REASON].isnull()).drop(REASON, RAW))
-        good = int(engine.execute(accepted.count()))
-        done = engine.upsert(feed.name, accepted, file_id=booking.file_id) if apply else Upsert(0, good)
-    _quarantine(engine, booking, rejected)
+        bad = engine.numbered(records)
+        bad = with_lines(bad.filter(bad[REASON].notnull()).select(ORDINAL, REASON, RAW), staged.line_changes)
+        bad_records = _quarantine(engine, booking, bad)
+        rejected += bad_records
+        good = int(engine.execute(records.count())) - bad_records
+        done = engine.upsert(feed.name, records, file_id=booking.file_id) if apply else Upsert(0, good)
     present = set(staged.names.values())
     return replace(
         booking,
-        rows_read=good + len(rejected),
+        rows_read=good + rejected,
         rows_accepted=done.accepted,
-        rows_quarantined=len(rejected),
+        rows_quarantined=rejected,
         rows_duplicate=done.duplicates,
         unknown_columns=tuple(sorted(present - set(feed.column_names))),
         missing_columns=tuple(c.name for c in feed.columns if not c.nullable and c.name not in present)
@@ -117,21 +119,19 @@ def _load_staged(engine: Engine, booking: Booking, staged: Staged, *, apply: boo
     )
 
 
-def _quarantine(engine: Engine, booking: Booking, rejected: list[tuple[int, str, str]]) -> None:
-    if not rejected:
-        return
-    lines, reasons, raws = zip(*rejected, strict=True)
-    prefix = f"{booking.feed}\0{booking.file}\0"
-    rows = {
-        "rejection_id": [hashlib.sha256(f"{prefix}{line}".encode()).hexdigest()[:32] for line in lines],
-        "feed": booking.feed,
-        "file": booking.file,
-        "line": lines,
-        "reason": reasons,
-        "column": [column_of(reason) for reason in reasons],
-        "raw": raws,
-    }
-    engine.append("quarantine", _table("quarantine", rows))
+def _quarantine(engine: Engine, booking: Booking, bad: ir.Table) -> int:
+    """Add rejected records to the quarantine and return how many."""
+    prefix = ibis.literal(f"{booking.feed}\0{booking.file}\0")
+    rows = bad.select(
+        rejection_id=(prefix + bad._line.cast("string")).hexdigest("sha256").left(32),
+        feed=ibis.literal(booking.feed),
+        file=ibis.literal(booking.file),
+        line=bad._line,
+        reason=bad[REASON],
+        column=bad[REASON].re_extract(":(.*)$", 1).nullif(""),
+        raw=bad[RAW],
+    )
+    return engine.append("quarantine", rows)
 
 
 def _table(name: str, rows: Mapping[str, Any]) -> ir.Table:

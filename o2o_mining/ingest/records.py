@@ -87,22 +87,11 @@ class Records:
     _ordinals: _Ints
     _offsets: _Ints
 
-    def line_of(self, ordinals: _Ints) -> _Ints:
-        """Return the first line of well-formed records, counted from 1 with the header.
-
-        Parameters
-        ----------
-        ordinals
-            Numbers of records from 0, shape (n,).
-        """
-        index = np.searchsorted(self._ordinals, ordinals, side="right") - 1
-        return ordinals + self._offsets[index]
-
     @property
-    def line_changes(self) -> tuple[_Ints, _Ints]:
+    def line_changes(self) -> tuple[list[int], list[int]]:
         """From which record on, counted from 0, which distance lies between its number and its line."""
         last = np.append(np.diff(self._ordinals) > 0, True)  # of several for one record the last one holds
-        return self._ordinals[last], self._offsets[last]
+        return self._ordinals[last].tolist(), self._offsets[last].tolist()
 
     @property
     def readable(self) -> bool:

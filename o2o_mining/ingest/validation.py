@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from o2o_mining.contracts.schema import Column, Table
+from o2o_mining.engine.base import ORDINAL, REASON
 from o2o_mining.engine.checks import not_allowed, out_of_range
 from o2o_mining.ingest.casting import parse
 
@@ -16,20 +17,18 @@ if TYPE_CHECKING:
 
 MALFORMED_LINE = "malformed_line"
 MISSING_KEY = "missing_key"
-ORDINAL = "_ordinal"
-REASON = "_reason"
 RAW = "_raw"
 
 
 def judged(feed: Table, staged: ir.Table, names: Mapping[str, str], raw: Sequence[str] = ()) -> ir.Table:
-    """One row per record: the feed's columns in their types, ``_ordinal``, ``_reason`` and ``_raw``.
+    """One row per record: the feed's columns in their types, ``_reason``, ``_raw``, and ``_ordinal`` if it has one.
 
     Parameters
     ----------
     feed
         The feed's contract.
     staged
-        The records as read, with ``_ordinal``.
+        The records as read.
     names
         Staged column to name in the file, in the file's order. Columns the feed does not know
         count for ``_raw`` only.
@@ -57,21 +56,11 @@ def judged(feed: Table, staged: ir.Table, names: Mapping[str, str], raw: Sequenc
     )
     reason = ibis.cases(*((broken, code) for code, broken in _faults(feed, typed)), else_=ibis.null("string"))
     with_reason = typed.mutate(**{REASON: reason})
+    numbers = [ORDINAL] if ORDINAL in staged.columns else []
     shown = _as_csv([with_reason[field] for field in raw or names])
     return with_reason.select(
-        *feed.column_names, ORDINAL, REASON, **{RAW: ibis.cases((with_reason[REASON].notnull(), shown))}
+        *feed.column_names, *numbers, REASON, **{RAW: ibis.cases((with_reason[REASON].notnull(), shown))}
     )
-
-
-def column_of(reason: str) -> str | None:
-    """Return the column that a reason names.
-
-    Examples
-    --------
-    >>> column_of("bad_type:rating")
-    'rating'
-    """
-    return reason.partition(":")[2] or None
 
 
 def _bad(name: str) -> str:

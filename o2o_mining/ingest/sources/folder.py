@@ -13,7 +13,7 @@ from o2o_mining.contracts.catalogue import contract, tables
 from o2o_mining.contracts.schema import Kind
 from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
-from o2o_mining.engine.base import Engine
+from o2o_mining.engine.base import ORDINAL, Engine
 from o2o_mining.ingest.inputs import Found, Input, Staged, sha256_of
 from o2o_mining.ingest.readable import write_readable
 from o2o_mining.ingest.records import UNREADABLE, Malformed, scan
@@ -107,10 +107,10 @@ class CsvFile(Input):
             readable = scratch / "readable.csv"
             write_readable(self.file, records, readable)
         return Staged(
-            table=engine.scan_text(readable, len(records.fields)),
+            table=engine.scan_text(readable, len(records.fields)).drop(ORDINAL),
             names={f"f{i}": name for i, name in enumerate(records.fields)},
             malformed=records.malformed,
-            line_of=records.line_of,
+            line_changes=records.line_changes,
         )
 
 

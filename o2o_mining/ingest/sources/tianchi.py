@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
-import numpy as np
 
 from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
-from o2o_mining.ingest.inputs import Found, Input, Staged, reading, sha256_of
+from o2o_mining.ingest.inputs import Found, Input, Staged, reading, sha256_of, with_lines
 from o2o_mining.ingest.readable import write_readable
 from o2o_mining.ingest.records import Records, scan
 
@@ -135,24 +134,14 @@ class MappedFeed(Input):
         given = engine.scan_text(readable, len(records.fields), header=header)
         shown = tuple(f"f{i}" for i in range(len(records.fields)))
         named = {name: given[column].nullif("null") for name, column in zip(self.file.columns, shown, strict=True)}
-        rows = self.file.feeds[self.feed](_with_lines(given.mutate(**named), records), self.file.name)
+        rows = self.file.feeds[self.feed](with_lines(given.mutate(**named), records.line_changes), self.file.name)
         return Staged(
             table=rows,
             names={name: name for name in rows.columns if name not in (*shown, "_ordinal")},
             raw=shown,
             malformed=records.malformed if self.feed == next(iter(self.file.feeds)) else (),
-            line_of=records.line_of,
+            line_changes=records.line_changes,
         )
-
-
-def _with_lines(t: ir.Table, records: Records) -> ir.Table:
-    """One record with its line in the file."""
-    ordinals, offsets = records.line_changes
-    if len(ordinals) == 1:
-        return t.mutate(_line=t._ordinal + int(offsets[0]))
-    changes = ibis.memtable({"_since": np.asarray(ordinals), "_offset": np.asarray(offsets)})
-    t = t.asof_join(changes, t._ordinal >= changes._since)
-    return t.mutate(_line=t._ordinal + t._offset).drop("_since", "_offset")
 
 
 # -- values --------------------------------------------------------------------------------------------------------
