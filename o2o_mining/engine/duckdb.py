@@ -72,6 +72,11 @@ class DuckDBEngine(Engine):
 
     def _create_tables(self) -> None:
         self.connection.execute(_CATALOG)
+        # A process that was killed leaves what it had staged.
+        for (name,) in self.connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, '_staged_')"
+        ).fetchall():
+            self.connection.execute(f"DROP TABLE {quoted(name)}")
         for table in TABLES.values():
             columns = [f"{quoted(c.name)} {sql_type(c)}" for c in table.columns]
             if table.kind is Kind.FEED:
@@ -185,7 +190,7 @@ class DuckDBEngine(Engine):
         if ORDINAL in staged.columns:
             return staged
         name = quoted(staged.get_name())
-        # Rows come in the order of their file, and before the commit their numbers begin anywhere.
+        # Rows lie in the order of their file; their numbers begin at 0 only once they are committed.
         return self._view(f"SELECT *, rowid - (SELECT min(rowid) FROM {name}) AS {ORDINAL} FROM {name}")
 
     def drop_staged(self) -> None:

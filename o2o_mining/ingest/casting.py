@@ -22,6 +22,7 @@ _DATE = rf"{_YEAR}-[0-9]{{2}}-[0-9]{{2}}"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
 _OFFSET = r"(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)"
 _TIMESTAMP = rf"^{_DATE}(?:[ T]{_CLOCK} ?{_OFFSET}?)?$"
+_PLAIN_TIMESTAMP = rf"^{_DATE} {_CLOCK}$"
 _FOUR_DIGITS = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))  # no year of the feeds has more or less
 _BOOLEAN = r"^([Tt]rue|TRUE|[Ff]alse|FALSE|0|1)$"
 
@@ -92,7 +93,14 @@ def _matching(text: ir.StringValue, pattern: str) -> ir.StringValue:
 
 
 def _timestamp(text: ir.StringValue) -> ir.TimestampValue:
-    """Read a moment; an offset is taken off by hand, since casts drop it without a word."""
+    """Read a moment; an offset is taken off by hand, since casts drop it without a word.
+
+    Nearly all moments of nearly all files have the plain form, which a cast alone reads several times as fast.
+    """
+    return ibis.cases((text.re_search(_PLAIN_TIMESTAMP), text.try_cast("timestamp(6)")), else_=_any_timestamp(text))
+
+
+def _any_timestamp(text: ir.StringValue) -> ir.TimestampValue:
     fits = _matching(text, _TIMESTAMP)
     moment = fits.re_extract(rf"^({_DATE}(?:[ T]{_CLOCK})?)", 1).try_cast("timestamp(6)")
     offset = fits.re_extract(rf"{_CLOCK} ?({_OFFSET})$", 1).replace(":", "").rpad(5, "0")  # +0530, Z0000, 00000

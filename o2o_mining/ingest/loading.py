@@ -80,25 +80,35 @@ def load(engine: Engine, ledger: Ledger, found: Input) -> Booking | None:
     if ledger.knows(found, sha256):
         return None
     booking = Booking(found.feed, found.path, ledger.id_of(found), sha256)
-    with tempfile.TemporaryDirectory(prefix="o2o-") as scratch, engine.transaction():
-        staged = found.stage(engine, Path(scratch))
-        engine.delete("quarantine", feed=found.feed, file=found.path)
-        if staged is not None:
-            again = ledger.knows_content(found.feed, sha256)
-            booking = _load_staged(engine, booking, staged, apply=not again)
-        ledger.enter(engine, booking)
-        engine.drop_staged()
+    with tempfile.TemporaryDirectory(prefix="o2o-") as scratch:
+        try:
+            staged = found.stage(engine, Path(scratch))
+            # Before the transaction: of a table that is new in it, deleting a row would write all others again.
+            records = _judged(engine, booking, staged)
+            with engine.transaction():
+                engine.delete("quarantine", feed=found.feed, file=found.path)
+                if staged is not None:
+                    again = ledger.knows_content(found.feed, sha256)
+                    booking = _load_staged(engine, booking, staged, records, apply=not again)
+                ledger.enter(engine, booking)
+        finally:
+            engine.drop_staged()
     return booking
 
 
-def _load_staged(engine: Engine, booking: Booking, staged: Staged, *, apply: bool) -> Booking:
+def _judged(engine: Engine, booking: Booking, staged: Staged | None) -> ir.Table | None:
+    if staged is None or not staged.names:
+        return None
+    return engine.stage(judged(contract(booking.feed), staged.table, staged.names, staged.raw))
+
+
+def _load_staged(engine: Engine, booking: Booking, staged: Staged, records: ir.Table | None, *, apply: bool) -> Booking:
     feed = contract(booking.feed)
     lines = {"_line": [m.line for m in staged.malformed], RAW: [m.raw for m in staged.malformed]}
     broken = ibis.memtable(pa.table(lines, _MALFORMED))
     rejected = _quarantine(engine, booking, broken.mutate(**{REASON: ibis.literal(MALFORMED_LINE)}))
     done, good = Upsert(0, 0), 0
-    if staged.names:
-        records = engine.stage(judged(feed, staged.table, staged.names, staged.raw))
+    if records is not None:
         bad = engine.numbered(records)
         bad = with_lines(bad.filter(bad[REASON].notnull()).select(ORDINAL, REASON, RAW), staged.line_changes)
         bad_records = _quarantine(engine, booking, bad)

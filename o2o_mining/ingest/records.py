@@ -27,14 +27,12 @@ from o2o_mining.ingest.lines import (
     read_record,
     without_end,
 )
+from o2o_mining.ingest.marks import Ints, Marks
 
 BOM = b"\xef\xbb\xbf"
 UNREADABLE = (OSError, EOFError, zlib.error)
 _WINDOW = 2**20
 _SLOW_STRETCH = 2**16
-
-_Bytes = npt.NDArray[np.uint8]
-_Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,8 @@ class Records:
     returns: int
     plain_header: bool
     header: bool
-    _ordinals: _Ints
-    _offsets: _Ints
+    _ordinals: Ints
+    _offsets: Ints
 
     @property
     def line_changes(self) -> tuple[list[int], list[int]]:
@@ -213,63 +211,49 @@ class _Scanner:
 
     def _records(self, window: bytes, *, final: bool) -> int:
         """Take as many records as the window holds and return the bytes used."""
-        used = self._regular(window, final=final)
-        return self._by_hand(window, final=final) if used is None else used
+        marks = Marks(window, final=final)
+        at, stretch = 0, 1
+        while at < len(window):
+            stop = self._regular(window, marks, at)
+            # Where hardly a record is regular, looking for the next costs more than reading some by hand.
+            stretch = 1 if stop - at > _SLOW_STRETCH // 64 else min(2 * stretch, _SLOW_STRETCH)
+            at = self._by_hand(window, stop, stretch, final=final)
+            if at == stop:
+                break
+        return at
 
-    def _regular(self, window: bytes, *, final: bool) -> int | None:
-        """Take all records of a window at once, or none if something in it needs a closer look."""
-        if window.count(b"\r") != window.count(b"\r\n"):
-            return None
-        buffer = np.frombuffer(window, np.uint8)
-        ends = np.flatnonzero(buffer == 10) + 1
-        if final and (not len(ends) or ends[-1] != len(window)):
-            ends = np.append(ends, len(window))
-        commas = np.flatnonzero(buffer == 44)
-        lines_before = np.arange(len(ends))
-        if b'"' in window:
-            quotes = np.flatnonzero(buffer == 34)
-            if not _quotes_are_regular(buffer, quotes):
-                return None
-            commas = commas[np.searchsorted(quotes, commas) % 2 == 0]
-            outside = np.searchsorted(quotes, ends) % 2 == 0
-            if final and not outside[-1]:
-                return None
-            ends, lines_before = ends[outside], lines_before[outside]
-        if not len(ends):
-            return None if b'"' in window or len(window) > RECORD_BYTES else 0
-        return self._take(window, buffer, ends, commas, lines_before)
-
-    def _take(self, window: bytes, buffer: _Bytes, ends: _Ints, commas: _Ints, last: _Ints) -> int | None:
-        """Book regular records that end at ``ends``, the last line of each being ``last``."""
-        starts = np.concatenate([[0], ends[:-1]])
-        used = int(ends[-1])
-        first = np.concatenate([[0], last[:-1] + 1])
-        fields = np.diff(np.searchsorted(commas, np.concatenate([[0], ends]))) + 1
-        blank = (ends - starts <= 2) & np.isin(buffer[starts], (10, 13))
-        right = (fields == len(self.fields)) & (ends - starts <= RECORD_BYTES)
-        if not is_text(window[:used]):
-            right &= _decodable(window, buffer, starts, ends)
-        several = last > first
-        if np.any(several & (~right | (last - first >= LINES_OF_A_RECORD))):
-            return None
+    def _regular(self, window: bytes, marks: Marks, at: int) -> int:
+        """Take the records from ``at`` that need no closer look, all at once, and return where the last ends."""
+        run = marks.run(at)
+        right = (run.fields == len(self.fields)) & (run.ends - run.starts <= RECORD_BYTES)
+        several = run.last > run.first
+        odd = np.flatnonzero(several & (~right | (run.last - run.first >= LINES_OF_A_RECORD)))
+        if len(odd):
+            run, right = run.until(int(odd[0])), right[: int(odd[0])]
+        if not len(run.ends):
+            return at
+        starts, ends, used = run.starts, run.ends, int(run.ends[-1])
+        blank = (ends - starts <= 2) & np.isin(marks.buffer[starts], (10, 13))
+        if not is_text(window[at:used]):
+            right &= _decodable(window, starts, ends)
         for i in np.flatnonzero(blank | ~right):
             begin, end = int(starts[i]), int(ends[i])
             if not blank[i]:
-                self._reject(window[begin:end], self.line + int(first[i]))
+                self._reject(window[begin:end], self.line + int(run.first[i]))
             self._edit(self.offset + begin, self.offset + end)
         good = right & ~blank
-        fed = good & (buffer[ends - 1] == 10)
-        returned = int(np.count_nonzero(fed & (buffer[ends - 2] == 13)))
+        fed = good & (marks.buffer[ends - 1] == 10)
+        returned = int(np.count_nonzero(fed & (marks.buffer[ends - 2] == 13)))
         self.returns += returned
         self.line_feeds += int(np.count_nonzero(fed)) - returned
-        self._note_lines(first[good] + self.line)
-        self.line += int(last[-1]) + 1
+        self._note_lines(run.first[good] + self.line)
+        self.line += int(run.last[-1]) + 1
         return used
 
-    def _by_hand(self, window: bytes, *, final: bool) -> int:
-        """Take a stretch of records one by one and return the bytes used; 0 asks for more bytes."""
-        at = 0
-        while at < len(window) and at < _SLOW_STRETCH:
+    def _by_hand(self, window: bytes, begin: int, stretch: int, *, final: bool) -> int:
+        """Take some bytes of records one by one and return where the last ends; ``begin`` asks for more bytes."""
+        at = begin
+        while at < len(window) and at - begin < stretch:
             end = _line_end(window, at, final=final)
             if not end:
                 break
@@ -321,7 +305,7 @@ class _Scanner:
         self.returns += window.endswith(b"\r\n", 0, stop)
         self.line_feeds += window.endswith(b"\n", 0, stop) and not window.endswith(b"\r\n", 0, stop)
 
-    def _note_lines(self, lines: _Ints) -> None:
+    def _note_lines(self, lines: Ints) -> None:
         """Keep where the distance between a record's number and its line changes."""
         ordinals = np.arange(self.good, self.good + len(lines))
         offsets = lines - ordinals
@@ -336,17 +320,6 @@ def _line_end(window: bytes, at: int, *, final: bool) -> int:
     return window.find(b"\n", at) + 1 or (len(window) if final else 0)
 
 
-def _quotes_are_regular(buffer: _Bytes, quotes: _Ints) -> bool:
-    """Whether every opening quote begins a field and every closing one ends it."""
-    opening, closing = quotes[0::2], quotes[1::2]
-    before = buffer[opening[opening > 0] - 1]
-    after = buffer[closing[closing < len(buffer) - 1] + 1]
-    return bool(np.isin(before, (44, 10, 34)).all() and np.isin(after, (44, 10, 13, 34)).all())
-
-
-def _decodable(window: bytes, buffer: _Bytes, starts: _Ints, ends: _Ints) -> npt.NDArray[np.bool_]:
-    right = np.ones(len(starts), np.bool_)
-    beyond_ascii = np.add.reduceat((buffer >= 128).astype(np.int64), starts)
-    for i in np.flatnonzero(beyond_ascii):
-        right[i] = is_text(window[int(starts[i]) : int(ends[i])])
-    return right
+def _decodable(window: bytes, starts: Ints, ends: Ints) -> npt.NDArray[np.bool_]:
+    pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+    return np.fromiter((is_text(window[start:end]) for start, end in pairs), np.bool_, len(starts))
