@@ -106,6 +106,10 @@ class Engine(ABC):
             )
         return self.read(name).drop("as_of")
 
+    @abstractmethod
+    def is_current(self, table: str, inputs: Sequence[str]) -> bool:
+        """Return whether a table was written since the engine was opened, and after all of its inputs changed."""
+
     def absence(self, feed: str) -> str:
         """Return whether a feed is ``missing`` (no file of it was ever loaded) or ``empty``; nothing if it has rows."""
         if int(self.execute(self.read(feed).limit(1).count())):

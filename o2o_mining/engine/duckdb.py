@@ -67,6 +67,7 @@ class DuckDBEngine(Engine):
         self._staged: dict[str, str] = {}
         self._names = 0  # never reused: a failed transaction takes tables away
         self._depth = 0
+        self._changes: list[str] = []  # tables in the order in which they last changed
         self._violations: dict[tuple[str, date | None], list[Violation]] = {}
         self._create_tables()
 
@@ -116,6 +117,13 @@ class DuckDBEngine(Engine):
         ).fetchall()
         return [row[0] for row in found]
 
+    def is_current(self, table: str, inputs: Sequence[str]) -> bool:
+        """Return whether a table was written since the engine was opened, and after all of its inputs changed."""
+        if table not in self._changes:
+            return False
+        later = self._changes[self._changes.index(table) :]
+        return not set(later) & set(inputs)
+
     def execute(self, expr: ir.Expr) -> Any:
         """Return the result of an expression: a DataFrame for a table, a value for a scalar."""
         return self._ibis.execute(expr)
@@ -135,6 +143,7 @@ class DuckDBEngine(Engine):
         except BaseException:
             self.connection.execute("ROLLBACK")
             self._violations.clear()
+            self._changes.clear()
             raise
         else:
             self.connection.execute("COMMIT")
@@ -372,6 +381,7 @@ class DuckDBEngine(Engine):
             "DELETE FROM _slices WHERE table_name = ? AND as_of IS NOT DISTINCT FROM ?", [table, as_of]
         )
         self._violations = {key: found for key, found in self._violations.items() if key[0] != table}
+        self._changes = [*(name for name in self._changes if name != table), table]
         self.connection.execute("INSERT INTO _slices VALUES (?, ?, NULL, NULL, ?)", [table, as_of, rows])
         return rows
 

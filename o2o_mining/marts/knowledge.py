@@ -82,6 +82,26 @@ def known_rows(feed: str, rows: ir.Table, *, as_of: date) -> ir.Table:
     return known
 
 
+def later_rows(feed: str, rows: ir.Table, *, as_of: date) -> ir.Table:
+    """One row of the feed that `known_rows` leaves out or changes.
+
+    Parameters
+    ----------
+    feed, rows, as_of
+        As in `known_rows`.
+
+    Examples
+    --------
+    >>> from datetime import date, datetime
+    >>> touches = ibis.memtable({"touch_id": ["a", "b"], "touched_at": [datetime(2024, 1, 1), datetime(2024, 1, 2)]})
+    >>> later_rows("touches", touches, as_of=date(2024, 1, 2)).touch_id.execute().tolist()
+    ['b']
+    """
+    moments = [OWN_TIME[feed]] if feed in OWN_TIME else []
+    moments += [name for name in ("refunded_at", "cancelled_at") if moments and name in rows.columns]
+    return rows.filter(ibis.or_(*(rows[name] >= moment(as_of) for name in moments)))
+
+
 def _without_later_refunds(rows: ir.Table, before: ir.TimestampScalar) -> ir.Table:
     later = rows.refunded_at >= before
     masked = {

@@ -13,7 +13,7 @@ from o2o_mining.marts.coupon_lifecycle import coupon_states
 from o2o_mining.marts.features import customer_features, customers_seen
 from o2o_mining.marts.guard import leak_guard
 from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
-from o2o_mining.marts.knowledge import OWN_TIME, known_rows
+from o2o_mining.marts.knowledge import OWN_TIME, known_rows, later_rows
 from o2o_mining.marts.purchases import purchases_from_logs
 from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
 from o2o_mining.marts.touches import all_touches
@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 _PURCHASES = ("online_orders", "offline_redemptions", "coupon_redemptions", "coupons")
 _CONTACTS = ("touches", "sends", "coupon_receipts", "campaigns")
 _COUPONS = ("coupon_receipts", "coupons", "coupon_redemptions", "offline_redemptions", "online_orders")
+# The event tables, and the feeds they are made of.
+_MADE_OF = {
+    "purchases": _PURCHASES,
+    "journey_touches": (*_PURCHASES, *_CONTACTS),
+    "journeys": (*_PURCHASES, *_CONTACTS),
+    "coupon_lifecycle": _COUPONS,
+}
+_RESTS_ON = {"journey_touches": ("purchases",), "journeys": ("purchases", "journey_touches")}
 _TRACED = ("online_orders", "touches", "sends", "coupon_receipts")
 _LAST = {"online_orders": "ordered_at", "offline_redemptions": "redeemed_at", "coupon_redemptions": "redeemed_at"}
 
@@ -197,10 +205,12 @@ def build_known(engine: Engine, *, as_of: date, settings: Settings) -> list[Step
     ['known_purchases', 'known_journey_touches', 'known_journeys', 'known_coupon_lifecycle', 'known_customers']
     """
     feeds = {feed: _known_feed(engine, feed, as_of) for feed in {*_PURCHASES, *_CONTACTS, *_COUPONS}}
+    same = {table for table in _MADE_OF if _is_known_whole(engine, table, as_of)}
     written = {}
 
     def write(table: str, made: ir.Table) -> None:
-        written[f"known_{table}"] = engine.write(f"known_{table}", made, as_of=as_of)
+        rows = engine.read(table) if table in same else made
+        written[f"known_{table}"] = engine.write(f"known_{table}", rows, as_of=as_of)
 
     write("purchases", purchases_from_logs(*(feeds[feed] for feed in _PURCHASES)))
     purchases = engine.known("purchases", as_of)
@@ -216,6 +226,22 @@ def build_known(engine: Engine, *, as_of: date, settings: Settings) -> list[Step
     write("coupon_lifecycle", coupon_states(*(feeds[feed] for feed in _COUPONS), now=as_of))
     write("customers", _known_customers(engine, as_of))
     return [StepReport(table, rows) for table, rows in written.items()]
+
+
+def _is_known_whole(engine: Engine, table: str, as_of: date) -> bool:
+    """Whether an event table as it stands is what was known before a day: then it is copied, not made again."""
+    feeds, events = _MADE_OF[table], _RESTS_ON.get(table, ())
+    current = all(engine.is_current(name, feeds) for name in (table, *events)) and engine.is_current(table, events)
+    if not current or default_as_of(engine) != as_of:
+        return False
+    return not any(_knows_later(engine, table, feed, as_of) for feed in feeds if feed in OWN_TIME)
+
+
+def _knows_later(engine: Engine, table: str, feed: str, as_of: date) -> bool:
+    later = later_rows(feed, _feed(engine, feed), as_of=as_of)
+    if feed == "coupon_receipts" and table != "coupon_lifecycle":
+        later = later.filter(later.tracking_code.notnull())  # nothing else of a receipt is looked at there
+    return bool(engine.execute(later.limit(1).count()))
 
 
 def _known_customers(engine: Engine, as_of: date) -> ir.Table:

@@ -14,6 +14,7 @@ from pipelines.house import House
 
 _LOGS = ["online_orders", "offline_redemptions", "coupon_redemptions", "coupons"]
 _CONTACTS = ["touches", "sends", "coupon_receipts", "campaigns"]
+_EVENTS = ["purchases", "journey_touches", "journeys", "coupon_lifecycle"]
 _KNOWN = ["known_purchases", "known_journey_touches", "known_journeys", "known_coupon_lifecycle", "known_customers"]
 
 
@@ -30,7 +31,8 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
     days
         The partitions of what is mined.
     """
-    everything = sorted({*_LOGS, *_CONTACTS, *OWN_TIME})
+    # Where nothing is later than the day, the event tables are copied.
+    known_from = [*sorted({*_LOGS, *_CONTACTS, *OWN_TIME}), *_EVENTS]
     return [
         table_assets({"purchases": _LOGS}, lambda house, _: steps.build_purchases(house.engine), name="purchases"),
         table_assets(
@@ -49,7 +51,7 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             name="coupon_lifecycle",
         ),
         table_assets(
-            dict.fromkeys(_KNOWN, everything),
+            dict.fromkeys(_KNOWN, known_from),
             lambda house, day: steps.build_known(house.engine, as_of=day, settings=house.settings),
             name="known",
             days=days,

@@ -191,6 +191,35 @@ def test_a_row_that_is_loaded_already_is_a_duplicate_and_keeps_its_file(engine: 
     assert engine.execute(engine.read("customers"))["_file"].tolist() == [1]
 
 
+def test_a_staged_table_becomes_a_feed_with_the_types_of_its_contract(engine: DuckDBEngine) -> None:
+    def columns() -> list[tuple[str, str, str | None]]:
+        found = engine.connection.execute("DESCRIBE customers").fetchall()
+        return [(name, kind, default) for name, kind, _, _, default, _ in found]
+
+    empty = columns()
+    load_customers(engine, customer(1), customer(2))
+    assert columns() == empty
+
+
+def test_a_row_with_a_reason_is_none_of_the_feed(engine: DuckDBEngine) -> None:
+    schema = contract("stores").schema | {"_reason": "string"}
+    given = [{"store_id": "a", "merchant_id": "m"}, {"store_id": "b", "merchant_id": "m", "_reason": "x"}]
+    staged = engine.stage(memtable(schema, *given, {"store_id": "a", "merchant_id": "later"}))
+    assert engine.execute(engine.numbered(staged))["_ordinal"].tolist() == [0, 1, 2]
+    assert engine.upsert("stores", staged, file_id=1) == Upsert(1, 1)
+    assert engine.execute(engine.read("stores"))["merchant_id"].tolist() == ["later"]
+
+
+def test_what_a_killed_process_had_staged_is_gone_when_the_warehouse_is_opened(tmp_path: Path) -> None:
+    first = DuckDBEngine(tmp_path / "w.duckdb", Settings())
+    first.stage(rows("journeys", journey(1)))
+    first.close()
+    again = DuckDBEngine(tmp_path / "w.duckdb", Settings())
+    found = again.connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '%staged%'").fetchall()
+    again.close()
+    assert found == [(0,)]
+
+
 # -- violations ----------------------------------------------------------------------------------------------------
 
 

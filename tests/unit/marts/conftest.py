@@ -25,4 +25,5 @@ def _store() -> Iterator[DuckDBEngine]:
 def engine(_store: DuckDBEngine) -> DuckDBEngine:
     for table in TABLES:
         _store.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of the catalogue
+    _store._changes.clear()  # as if it were opened anew
     return _store
