@@ -22,7 +22,7 @@ from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import ORDINAL, REASON, Engine, Upsert, Violation
 from o2o_mining.engine.checks import broken_rules, conform
 from o2o_mining.engine.snapshot import POINTER, put_file, put_manifest, read_manifest, remove_old
-from o2o_mining.engine.sql import literal, quoted, sql_type, understood
+from o2o_mining.engine.sql import csv_reader, literal, quoted, sql_type, understood
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -88,12 +88,7 @@ class DuckDBEngine(Engine):
 
     def scan_text(self, path: Path, n_fields: int, *, header: bool = True) -> ir.Table:
         """Return the records of a CSV file as text ``f0, f1, …``, with ``_ordinal`` counting them from 0."""
-        columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(n_fields))
-        return self._view(
-            f"SELECT *, row_number() OVER () - 1 AS _ordinal FROM read_csv({literal(str(path))}, auto_detect = false,"
-            f" header = {header}, delim = ',', quote = '\"', escape = '\"', nullstr = '', columns = {{{columns}}},"
-            f" max_line_size = {_MAX_RECORD_BYTES}, compression = 'none', hive_partitioning = false)"
-        )
+        return self._view(f"SELECT *, row_number() OVER () - 1 AS {ORDINAL} FROM {csv_reader(path, n_fields, header)}")
 
     def scan_parquet(self, path: Path, names: Sequence[str]) -> ir.Table:
         """Return columns of a Parquet file as ``f0, f1, …``, with ``_ordinal`` counting the rows from 0."""
@@ -388,10 +383,6 @@ class DuckDBEngine(Engine):
     def close(self) -> None:
         """Give the file back."""
         self._ibis.disconnect()
-
-
-# A record over this size is refused by DuckDB; the record splitter rejects it before.
-_MAX_RECORD_BYTES = 16 * 2**20
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from o2o_mining.contracts.schema import Column
 
 
@@ -25,6 +27,26 @@ def literal(text: str) -> str:
     "'it''s'"
     """
     return "'" + text.replace("'", "''") + "'"
+
+
+def csv_reader(path: Path, n_fields: int, header: bool) -> str:
+    """Return the call that reads a CSV file as text ``f0, f1, …``.
+
+    Examples
+    --------
+    >>> csv_reader(Path("a.csv"), 1, True).startswith("read_csv('a.csv', auto_detect = false, header = True")
+    True
+    """
+    columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(n_fields))
+    return (
+        f"read_csv({literal(str(path))}, auto_detect = false, header = {header}, delim = ',', quote = '\"',"
+        f" escape = '\"', nullstr = '', columns = {{{columns}}}, max_line_size = {_MAX_RECORD_BYTES},"
+        f" compression = 'none', hive_partitioning = false)"
+    )
+
+
+# A record over this size is refused by DuckDB; the record splitter rejects it before.
+_MAX_RECORD_BYTES = 16 * 2**20
 
 
 def understood(name: str, given: str) -> str:
