@@ -119,6 +119,7 @@ _SAID: tuple[tuple[str, Callable[[Column], str], bool], ...] = (
     ("Values", _values, False),
     ("Personal", lambda c: "personal" if c.personal else "", False),
     ("Known from", lambda c: c.available_at, False),
+    ("Null without", lambda c: ", ".join(feeds.replace("|", " or ") for feeds in c.feeds), False),
     ("Meaning", _meaning, True),
 )
 

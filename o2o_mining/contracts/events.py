@@ -122,6 +122,9 @@ PURCHASES = Table(
         _opt("channel", "text", "Channel of the order."),
         _opt("tracking_code", "text", "Code that the order or redemption carries."),
         _opt("distance_m", "double", "Distance from the customer to the store."),
+        _opt("reserved_for", "timestamp", "Moment of the reservation, which may lie ahead."),
+        _opt("promised_wait_min", "double", "Waiting time promised online."),
+        _opt("waited_min", "double", "How long the customer waited at the consumption."),
     ),
     checks=(
         Check(

@@ -53,6 +53,8 @@ class Column:
         The feed whose key it repeats; unknown values are counted as orphans.
     available_at
         For features: from which moment on the value could have been known.
+    feeds
+        For features: the feeds without which the value is null; of feeds parted by ``|`` any one will do.
     withheld
         Whether the published feed leaves it out; contact data stand apart.
     """
@@ -70,6 +72,7 @@ class Column:
     open_ends: bool = False
     references: str = ""
     available_at: str = ""
+    feeds: tuple[str, ...] = ()
     withheld: bool = False
 
     @property
@@ -89,7 +92,8 @@ class Column:
 
 
 _UNITS = {
-    "_days": "days", "_m": "metres", "_min": "minutes", "_at": "UTC", "_on": "UTC day", "_share": "share, 0..1",
+    "_days": "days", "_m": "metres", "_min": "minutes", "_km": "kilometres", "_years": "years", "_entropy": "nats",
+    "_at": "UTC", "_on": "UTC day", "_share": "share, 0..1",
     "_probability": "probability, 0..1",
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _DAY_US = 86_400_000_000
+_EARTH_KM = 6371.0088
 _PAD = 9
 _MARK = "\x1f"  # separates the position from the text; no channel holds it
 
@@ -52,6 +53,48 @@ def share(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
     [False, True]
     """
     return part.cast("float64") / whole.cast("float64").nullif(0.0)
+
+
+def counted(value: ir.NumericValue, parts: int = 1) -> ir.IntegerValue:
+    """Count a float in whole parts of a unit, half a part upwards, so that sums do not depend on their order.
+
+    Examples
+    --------
+    >>> ibis.memtable({"m": [1.004, 1.006]}).m.pipe(counted, 100).execute().tolist()
+    [100, 101]
+    """
+    return (value.cast("float64") * float(parts) + 0.5).floor().cast("int64")
+
+
+def entropy(n: ir.IntegerColumn) -> ir.FloatingScalar:
+    """Aggregate the counts of a group into the entropy of their shares in nats, rounded to a millionth.
+
+    Examples
+    --------
+    >>> t = ibis.memtable({"n": [2, 2]})
+    >>> t.aggregate(h=entropy(t.n)).h.execute().tolist()
+    [0.693147]
+    """
+    weighted = counted(n * n.cast("float64").ln(), 10**9).sum().cast("float64") / 1e9
+    whole = n.sum().cast("float64")
+    return (whole.ln() - weighted / whole).round(6).abs()
+
+
+def km_between(
+    lat: ir.FloatingValue, lon: ir.FloatingValue, lat2: ir.FloatingValue, lon2: ir.FloatingValue
+) -> ir.Value:
+    """Return the kilometres between places in degrees, along the sphere, rounded to the metre.
+
+    Examples
+    --------
+    >>> t = ibis.memtable({"lat": [25.0], "lon": [121.5], "lat2": [24.1], "lon2": [120.7]})
+    >>> km_between(t.lat, t.lon, t.lat2, t.lon2).execute().tolist()
+    [128.693]
+    """
+    half = ((lat2 - lat).radians() / 2).sin(), ((lon2 - lon).radians() / 2).sin()
+    chord = half[0] * half[0] + lat.radians().cos() * lat2.radians().cos() * half[1] * half[1]
+    # Not least(): it passes over nulls.
+    return (2 * _EARTH_KM * (chord > 1).ifelse(1.0, chord).sqrt().asin()).round(3)
 
 
 def joined_in_order(text: ir.StringValue, position: ir.IntegerValue, separator: str) -> ir.StringValue:

@@ -6,11 +6,11 @@ steps is a pure Ibis expression that compiles for DuckDB and for Spark.
 
 Public names: `purchases_from_logs`, `all_touches`, `carried_codes`, `journey_touches`, `journeys_from_touches`,
 `coupon_uses`, `coupon_states`, `traced_purchases`, `share_traced`, `known_rows`, `customers_seen`,
-`customer_features`, `leaks`, `leak_guard`; the steps are in `o2o_mining.marts.steps`.
+`KnownLogs`, `customer_features`, `lacking`, `leaks`, `leak_guard`; the steps are in `o2o_mining.marts.steps`.
 """
 
 from o2o_mining.marts.coupon_lifecycle import coupon_states, coupon_uses
-from o2o_mining.marts.features import customer_features, customers_seen
+from o2o_mining.marts.features import KnownLogs, customer_features, customers_seen, lacking
 from o2o_mining.marts.guard import leak_guard, leaks
 from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
 from o2o_mining.marts.knowledge import known_rows
@@ -19,6 +19,7 @@ from o2o_mining.marts.touches import all_touches, carried_codes
 from o2o_mining.marts.tracing import share_traced, traced_purchases
 
 __all__ = [
+    "KnownLogs",
     "all_touches",
     "carried_codes",
     "coupon_states",
@@ -28,6 +29,7 @@ __all__ = [
     "journey_touches",
     "journeys_from_touches",
     "known_rows",
+    "lacking",
     "leak_guard",
     "leaks",
     "purchases_from_logs",

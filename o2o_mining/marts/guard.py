@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from o2o_mining.contracts.schema import Column
 
 
-def leaks(tables: Mapping[str, ir.Table], *, as_of: date) -> ir.Table:
+def leaks(tables: Mapping[str, ir.Table], *, as_of: date, features: Sequence[Column] = FEATURES) -> ir.Table:
     """One time column of one table, with the rows in which it lies on or after a day.
 
     Parameters
@@ -29,6 +29,8 @@ def leaks(tables: Mapping[str, ir.Table], *, as_of: date) -> ir.Table:
         The tables that features are computed from, by name.
     as_of
         The day.
+    features
+        The features, each with the moments it rests on.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def leaks(tables: Mapping[str, ir.Table], *, as_of: date) -> ir.Table:
     >>> leaks({"touches": touches}, as_of=date(2024, 1, 2)).execute().values.tolist()
     [['touches', 'touched_at', 1]]
     """
-    declared = {at for feature in FEATURES for at in _moments(feature)}
+    declared = {at for feature in features for at in _moments(feature)}
     return ibis.union(
         *(
             table.aggregate(rows=table.count(where=table[column] >= moment(as_of))).select(
@@ -91,19 +93,20 @@ def leak_guard(
     o2o_mining.core.errors.ContractError: feature n_touches_30d leaks: 1 rows of touches have touched_at on or after
     2024-01-02. Next: ...
     """
-    found = execute(leaks(tables, as_of=as_of))
-    rows = {(str(table), str(column)): int(later) for table, column, later in found.to_numpy().tolist()}
+    there = {column for table in tables.values() for column in table.columns}
     for feature in features:
-        moments = _moments(feature)
-        unknown = [at for at in moments if at not in {column for _, column in rows}]
-        if unknown or not moments:
+        unknown = [at for at in _moments(feature) if at not in there]
+        if unknown or not _moments(feature):
             raise ContractError(
                 f"feature {feature.name} rests on {', '.join(unknown) or 'no moment'}, which no table has"
             )
-        for (table, column), later in rows.items():
-            if later and column in moments:
+    found = execute(leaks(tables, as_of=as_of, features=features))
+    later = {(str(table), str(column)): int(rows) for table, column, rows in found.to_numpy().tolist() if rows}
+    for feature in features:
+        for (table, column), rows in later.items():
+            if column in _moments(feature):
                 raise ContractError(
-                    f"feature {feature.name} leaks: {later} rows of {table} have {column} on or after {as_of}",
+                    f"feature {feature.name} leaks: {rows} rows of {table} have {column} on or after {as_of}",
                     next_step="compute features only from tables masked to that day",
                 )
 

@@ -66,7 +66,7 @@ def journey_touches(
     True
     """
     bought = purchases.filter(purchases.cancelled_at.isnull())
-    contacts = all_touches(touches, sends)
+    contacts = all_touches(touches, sends).select(*_TOUCH)
     lookback = ibis.interval(days=lookback_days)
     if reuse_touches:
         used = _every_purchase(contacts, bought, lookback)

@@ -105,6 +105,7 @@ def _first_visits(orders: ir.Table, visits: ir.Table) -> ir.Table:
         first_redeemed_at=first.redeemed_at,
         first_store_id=first.store_id,
         first_distance_m=first.distance_m,
+        first_waited_min=first.waited_min,
         first_refunded_at=unless_paid(first.refunded_at),
         first_refunded_amount=unless_paid(first.refunded_amount),
     )
@@ -136,6 +137,9 @@ def _online(orders: ir.Table, first: ir.Table) -> ir.Table:
         channel=t.channel,
         tracking_code=t.tracking_code,
         distance_m=t.first_distance_m,
+        reserved_for=t.reserved_for,
+        promised_wait_min=t.promised_wait_min,
+        waited_min=t.first_waited_min,
     )
 
 
@@ -168,6 +172,9 @@ def _offline(orders: ir.Table, visits: ir.Table, first: ir.Table) -> ir.Table:
         channel=none,
         tracking_code=t.tracking_code,
         distance_m=t.distance_m,
+        reserved_for=ibis.null(t.redeemed_at.type()),
+        promised_wait_min=ibis.null("float64"),
+        waited_min=t.waited_min,
     )
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import ibis
 
 from o2o_mining.contracts.catalogue import contract
+from o2o_mining.contracts.features import FEATURES
 from o2o_mining.engine.base import StepReport
 from o2o_mining.marts.coupon_lifecycle import coupon_states
-from o2o_mining.marts.features import customer_features, customers_seen
+from o2o_mining.marts.features import KnownLogs, customer_features, customers_seen, lacking
 from o2o_mining.marts.guard import leak_guard
 from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
 from o2o_mining.marts.knowledge import OWN_TIME, known_rows, later_rows
@@ -20,6 +21,7 @@ from o2o_mining.marts.touches import all_touches
 from o2o_mining.marts.tracing import share_traced, traced_purchases
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from pathlib import Path
 
@@ -41,6 +43,7 @@ _MADE_OF = {
 }
 _RESTS_ON = {"journey_touches": ("purchases",), "journeys": ("purchases", "journey_touches")}
 _TRACED = ("online_orders", "touches", "sends", "coupon_receipts")
+_FEATURES = tuple(dict.fromkeys(feed for feature in FEATURES for any_of in feature.feeds for feed in any_of.split("|")))
 _LAST = {"online_orders": "ordered_at", "offline_redemptions": "redeemed_at", "coupon_redemptions": "redeemed_at"}
 
 
@@ -279,16 +282,33 @@ def build_customer_features(engine: Engine, *, as_of: date, settings: Settings) 
     >>> build_customer_features(engine, as_of=day, settings=Settings()).rows
     0
     """
-    tables = {
-        "purchases": engine.known("purchases", as_of),
-        "touches": all_touches(*(_known_feed(engine, feed, as_of) for feed in ("touches", "sends"))),
-        "coupon_lifecycle": engine.known("coupon_lifecycle", as_of),
-    }
-    leak_guard(tables, as_of=as_of, execute=engine.execute)
-    missing = _missing(engine, ("customers", "touches", "coupon_receipts"))
-    customers = engine.known("customers", as_of)
-    made = customer_features(**tables, customers=customers, as_of=as_of, timezone=settings.timezone)
-    return StepReport("customer_features", engine.write("customer_features", made, as_of=as_of), notes=missing)
+    known = _known_logs(engine, as_of)
+    leak_guard(known.tables(), as_of=as_of, execute=engine.execute)
+    missing = [feed for feed in _FEATURES if engine.absence(feed) == "missing"]
+    made = customer_features(known, as_of=as_of, timezone=settings.timezone, missing=missing)
+    rows = engine.write("customer_features", made, as_of=as_of)
+    return StepReport("customer_features", rows, notes=(*_missing(engine, _FEATURES), *_not_computed(missing)))
+
+
+def _known_logs(engine: Engine, as_of: date) -> KnownLogs:
+    """Return what features are computed from."""
+    return KnownLogs(
+        **{table: engine.known(table, as_of) for table in ("purchases", "journey_touches", "coupon_lifecycle")},
+        **{feed: _known_feed(engine, feed, as_of) for feed in ("customers", "reviews", "merchants", "stores")},
+        touches=all_touches(*(_known_feed(engine, feed, as_of) for feed in ("touches", "sends"))),
+        everybody=engine.known("customers", as_of),
+    )
+
+
+def _not_computed(missing: Sequence[str]) -> tuple[str, ...]:
+    """Say which features are null because of which feed."""
+    by_feeds: dict[tuple[str, ...], list[str]] = {}
+    for feature in FEATURES:
+        if feeds := lacking(feature, missing):
+            by_feeds.setdefault(feeds, []).append(feature.name)
+    return tuple(
+        f"Without {', '.join(feeds)} these features are null: {', '.join(names)}." for feeds, names in by_feeds.items()
+    )
 
 
 def _feed(engine: Engine, feed: str) -> ir.Table:

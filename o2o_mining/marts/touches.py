@@ -22,15 +22,15 @@ def all_touches(touches: ir.Table, sends: ir.Table) -> ir.Table:
     -------
     ir.Table
         ``touch_id`` (``s:<send_id>`` for messages), ``customer_id``, ``touched_at``, ``channel``, ``campaign_id``,
-        ``tracking_code``.
+        ``tracking_code``, ``action`` (``impression`` for messages), ``device``.
 
     Examples
     --------
     >>> from o2o_mining.contracts.catalogue import contract
     >>> all_touches(*(ibis.table(contract(name).schema, name=name) for name in ("touches", "sends"))).columns
-    ('touch_id', 'customer_id', 'touched_at', 'channel', 'campaign_id', 'tracking_code')
+    ('touch_id', 'customer_id', 'touched_at', 'channel', 'campaign_id', 'tracking_code', 'action', 'device')
     """
-    columns = ("touch_id", "customer_id", "touched_at", "channel", "campaign_id", "tracking_code")
+    columns = ("touch_id", "customer_id", "touched_at", "channel", "campaign_id", "tracking_code", "action", "device")
     codes = touches.filter(touches.tracking_code.notnull()).select("tracking_code")
     # A null code equals no code, so the anti join keeps messages without one.
     unseen = sends.anti_join(codes, "tracking_code")
@@ -41,6 +41,8 @@ def all_touches(touches: ir.Table, sends: ir.Table) -> ir.Table:
         channel=unseen.channel,
         campaign_id=unseen.campaign_id,
         tracking_code=unseen.tracking_code,
+        action=ibis.literal("impression"),
+        device=ibis.null("string"),
     )
     return touches.select(*columns).union(made)
 

@@ -16,6 +16,8 @@ _LOGS = ["online_orders", "offline_redemptions", "coupon_redemptions", "coupons"
 _CONTACTS = ["touches", "sends", "coupon_receipts", "campaigns"]
 _EVENTS = ["purchases", "journey_touches", "journeys", "coupon_lifecycle"]
 _KNOWN = ["known_purchases", "known_journey_touches", "known_journeys", "known_coupon_lifecycle", "known_customers"]
+_FEEDS_OF_FEATURES = ["touches", "sends", "customers", "reviews", "merchants", "stores"]
+_KNOWN_OF_FEATURES = ["known_purchases", "known_journey_touches", "known_coupon_lifecycle", "known_customers"]
 
 
 def _now(house: House, day: date) -> date:
@@ -57,7 +59,7 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             days=days,
         ),
         table_assets(
-            {"customer_features": ["touches", "sends", "known_purchases", "known_coupon_lifecycle", "known_customers"]},
+            {"customer_features": [*_FEEDS_OF_FEATURES, *_KNOWN_OF_FEATURES]},
             lambda house, day: steps.build_customer_features(house.engine, as_of=day, settings=house.settings),
             name="customer_features",
             days=days,

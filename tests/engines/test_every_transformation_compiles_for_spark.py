@@ -20,6 +20,7 @@ from o2o_mining.attribution.cents import share_out
 from o2o_mining.attribution.credits import credits, touches_in_order  # noqa: A004 - the word of the trade
 from o2o_mining.attribution.ledger import entries, ledger
 from o2o_mining.contracts.catalogue import contract
+from o2o_mining.marts import bought, choices, people
 from o2o_mining.segmentation.named import segment_profiles, segments
 
 if TYPE_CHECKING:
@@ -35,6 +36,20 @@ NOT_PURE = {"steps", "charts"}
 
 def feed(*names: str) -> list[ibis.Table]:
     return [ibis.table(contract(name).schema, name=name) for name in names]
+
+
+def known_logs() -> marts.KnownLogs:
+    names = (
+        "purchases",
+        "journey_touches",
+        "coupon_lifecycle",
+        "touches",
+        "customers",
+        "reviews",
+        "merchants",
+        "stores",
+    )
+    return marts.KnownLogs(*feed(*names, "customers"))
 
 
 JOURNEYS = ("journeys", "journey_touches")
@@ -68,9 +83,22 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         "offline_redemptions", *feed("offline_redemptions"), as_of=DAY
     ),
     "marts.customers_seen": lambda: marts.customers_seen(feed(*CONTACTS)),
-    "marts.customer_features": lambda: marts.customer_features(
-        *feed("purchases", "touches", "coupon_lifecycle", "customers"), as_of=DAY, timezone="America/New_York"
+    "marts.customer_features": lambda: marts.customer_features(known_logs(), as_of=DAY, timezone="America/New_York"),
+    "marts.customer_features of some feeds": lambda: marts.customer_features(
+        known_logs(), as_of=DAY, missing=["touches", "sends", "reviews"]
     ),
+    "marts.of_purchases": lambda: bought.of_purchases(*feed("purchases", "stores"), as_of=DAY, timezone="UTC"),
+    "marts.of_gaps": lambda: bought.of_gaps(*feed("purchases")),
+    "marts.of_orders": lambda: bought.of_orders(*feed("purchases"), as_of=DAY),
+    "marts.of_merchants": lambda: choices.of_merchants(*feed("purchases", "merchants"), as_of=DAY),
+    "marts.of_touches": lambda: choices.of_touches(*feed("touches"), as_of=DAY),
+    "marts.of_channels": lambda: choices.of_channels(*feed("touches")),
+    "marts.of_devices": lambda: choices.of_devices(*feed("touches")),
+    "marts.of_exposure": lambda: choices.of_exposure(*feed("journey_touches")),
+    "marts.of_people": lambda: people.of_people(*feed("customers"), as_of=DAY),
+    "marts.of_friends": lambda: people.of_friends(*feed("customers", "purchases"), as_of=DAY),
+    "marts.of_coupons": lambda: people.of_coupons(*feed("coupon_lifecycle"), as_of=DAY),
+    "marts.of_reviews": lambda: people.of_reviews(*feed("reviews"), as_of=DAY),
     "attribution.touches_in_order": lambda: touches_in_order(*feed(*JOURNEYS)),
     "attribution.credits": lambda: credits(*feed(*JOURNEYS)),
     "attribution.entries": lambda: entries(*feed("purchases", *JOURNEYS)),

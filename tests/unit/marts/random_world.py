@@ -42,7 +42,9 @@ def random_world(seed: int, *, size: int = 60) -> World:
             str(number), when, customer_id=maybe("c", 1), merchant_id=maybe("m", 1), store_id=maybe("s"), status=state,
             list_amount=money(), paid_amount=money(), coupon_id=maybe("k", 0.3), receipt_id=maybe("q", 0.1, size),
             campaign_id=maybe("x", 0.2), channel=maybe("channel"), tracking_code=maybe("t", 0.3),
-            **gone, **refund(when),
+            fulfilment=("reservation", "delivery", "in_store", None)[number % 4],
+            reserved_for=when + timedelta(days=number % 7) if number % 3 else None,
+            promised_wait_min=float(number % 20) if number % 5 else None, **gone, **refund(when),
         )  # fmt: skip
 
     def eaten(number: int) -> dict[str, Any]:
@@ -50,14 +52,19 @@ def random_world(seed: int, *, size: int = 60) -> World:
         return visit(
             str(number), when, customer_id=maybe("c", 1), merchant_id=maybe("m", 1), store_id=maybe("s"),
             order_id=maybe("", 0.5, size), coupon_id=maybe("k", 0.3), receipt_id=maybe("q", 0.1, size),
-            list_amount=money(), paid_amount=money(0.4), tracking_code=maybe("t", 0.2), **refund(when),
+            list_amount=money(), paid_amount=money(0.4), tracking_code=maybe("t", 0.2),
+            waited_min=1.3 * (number % 30) if number % 7 else None, **refund(when),
         )  # fmt: skip
 
     def contact(prefix: str, number: int) -> dict[str, Any]:
         who = {"customer_id": maybe("c", 1), "tracking_code": maybe("t", 0.3)}
         if prefix == "s":
             return send(f"{number}", moment(), campaign_id=maybe("x", 1), **who)
-        return touch(f"{number}", moment(), str(maybe("channel", 1)), campaign_id=maybe("x", 0.4), **who)
+        channel = str(maybe("channel", 1))
+        action, device = ("click", "impression")[number % 2], ("phone", "desk", "tv", None)[number % 4]
+        return touch(
+            f"{number}", moment(), channel, campaign_id=maybe("x", 0.4), **who, action=action, device=device
+        )  # fmt: skip
 
     numbers = range(size)
     return {

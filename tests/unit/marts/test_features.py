@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import ibis
+import ibis.expr.operations as ops
 import pytest
 
 from o2o_mining.contracts.catalogue import contract
@@ -13,11 +15,14 @@ from o2o_mining.contracts.features import FEATURES
 from o2o_mining.contracts.schema import Column
 from o2o_mining.core.errors import ContractError
 from o2o_mining.core.settings import Settings
-from o2o_mining.marts import leak_guard, steps
+from o2o_mining.marts import KnownLogs, all_touches, customer_features, leak_guard, steps
+from o2o_mining.marts.knowledge import OWN_TIME
 from tests.unit.marts.random_world import random_world
-from tests.unit.marts.worlds import at, fill, order, receipt, rows, send, touch, use, visit
+from tests.unit.marts.worlds import at, build, fill, order, receipt, review, rows, send, touch, use, visit
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from o2o_mining.engine.duckdb import DuckDBEngine
     from tests.unit.marts.worlds import Row, World
 
@@ -144,31 +149,109 @@ def test_a_later_day_changes_nothing_about_an_earlier_one(engine: DuckDBEngine) 
     assert len(before) > 5
 
 
-def test_a_planted_leak_is_refused_by_feature_table_and_rows(engine: DuckDBEngine) -> None:
-    fill(engine, {"touches": [touch("a", "05-31"), touch("b", "06-01"), touch("d", "06-02")]})
-    tables = {
-        "purchases": engine.read("purchases"),
-        "touches": engine.read("touches"),
-        "coupon_lifecycle": engine.read("coupon_lifecycle"),
-    }
-    with pytest.raises(
-        ContractError, match="n_touches_30d leaks: 2 rows of touches have touched_at on or after 2024-06-01"
-    ):
+PLANTED: dict[str, tuple[World, str]] = {
+    "a touch": ({"touches": [touch("x", "06-01")]}, "n_touches_7d leaks: 1 rows of touches have touched_at"),
+    "a message": ({"sends": [send("x", "06-02")]}, "n_touches_7d leaks: 1 rows of touches have touched_at"),
+    "a purchase": (
+        {"online_orders": [order("x", "06-01")]},
+        "n_purchases leaks: 1 rows of purchases have purchased_at",
+    ),
+    "a cancellation": (
+        {"online_orders": [order("x", "05-01", status="cancelled", cancelled_at="06-05")]},
+        "n_purchases leaks: 1 rows of purchases have cancelled_at",
+    ),
+    "a refund": (
+        {"offline_redemptions": [visit("x", "05-01", paid_amount=9, refunded_at="06-05")]},
+        "net_amount leaks: 1 rows of purchases have refunded_at",
+    ),
+    "a visit": (
+        {"online_orders": [order("x", "05-01")], "offline_redemptions": [visit("x", "06-05", order_id="x")]},
+        "n_stores leaks: 1 rows of purchases have consumed_at",
+    ),
+    "a receipt": (
+        {"coupon_receipts": [receipt("x", "06-01")]},
+        "n_receipts leaks: 1 rows of coupon_lifecycle have received_at",
+    ),
+    "the use of a coupon": (
+        {"coupon_receipts": [receipt("x", "05-01")], "coupon_redemptions": [use("x", "06-01", receipt_id="x")]},
+        "n_coupon_uses leaks: 1 rows of coupon_lifecycle have redeemed_at",
+    ),
+    "a review": (
+        {"reviews": [review("x", "06-01"), review("y", "05-31")]},
+        "n_reviews leaks: 1 rows of reviews have reviewed_at",
+    ),
+    "what a customer said when joining": (
+        {"customers": [{"customer_id": "x", "joined_at": "06-01", "birth_year": 1990, "referrer_id": "c"}]},
+        "home_to_visits_km leaks: 1 rows of customers have joined_at",
+    ),
+}
+
+
+def unmasked(engine: DuckDBEngine) -> dict[str, ir.Table]:
+    """Return what features are computed from, with all that is known by now."""
+    build(engine, now=date(2025, 1, 1))
+    steps.build_coupon_lifecycle(engine, now=date(2025, 1, 1))
+    tables = {name: engine.read(name) for name in ("purchases", "coupon_lifecycle", "customers", "reviews")}
+    return tables | {"touches": all_touches(engine.read("touches"), engine.read("sends"))}
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_a_planted_leak_is_refused_by_feature_table_and_rows(engine: DuckDBEngine, what: str) -> None:
+    feeds, refusal = PLANTED[what]
+    tables = unmasked(fill(engine, feeds))
+    with pytest.raises(ContractError, match=f"feature {refusal} on or after 2024-06-01"):
         leak_guard(tables, as_of=DAY, execute=engine.execute)
-    leak_guard(tables, as_of=date(2024, 6, 3), execute=engine.execute)
+    leak_guard(tables, as_of=date(2024, 6, 6), execute=engine.execute)
 
 
-@pytest.mark.parametrize("effect", ["cancelled_at", "refunded_at", "consumed_at"])
-def test_a_later_effect_in_an_unmasked_table_is_a_leak_too(engine: DuckDBEngine, effect: str) -> None:
-    later = {effect: "06-05"} if effect != "consumed_at" else {}
-    fill(
-        engine,
-        {"online_orders": [order("1", "05-01", **later)], "offline_redemptions": [visit("a", "06-05", order_id="1")]},
-    )
+@pytest.mark.parametrize("what", PLANTED)
+def test_what_is_known_later_leaves_no_trace_in_the_features(engine: DuckDBEngine, what: str) -> None:
+    feeds, _ = PLANTED[what]
+    before: World = {
+        "customers": [{"customer_id": "c"}], "touches": [touch("a", "05-20")], "sends": [send("a", "05-20")],
+        "online_orders": [order("a", "05-20")], "offline_redemptions": [visit("a", "05-20")],
+        "coupon_receipts": [receipt("a", "05-20")], "coupon_redemptions": [use("a", "05-21")],
+        "reviews": [review("a", "05-21")],
+    }  # fmt: skip
+    known = {feed: [*rows, *_known(feed, feeds.get(feed, []))] for feed, rows in before.items()}
+    planted = {feed: [*rows, *feeds.get(feed, [])] for feed, rows in before.items()}
+    assert features(engine, **planted) == features(engine, **known)
+
+
+def _known(feed: str, planted: list[Row]) -> list[Row]:
+    """Take from planted rows what was not known on the day: the whole row or what it says of later."""
+    own_time = OWN_TIME[feed]
+    rows = [{k: v for k, v in row.items() if k not in {"cancelled_at", "refunded_at"}} for row in planted]
+    return [row | ({"status": "paid"} if "status" in row else {}) for row in rows if at(row[own_time]) < at("06-01")]
+
+
+def test_a_feature_may_not_rest_on_a_reservation_that_lies_ahead(engine: DuckDBEngine) -> None:
+    fill(engine, {"online_orders": [order("1", "05-30", reserved_for="06-02", fulfilment="reservation")]})
+    ahead = Column("ahead", "int", "Reservations ahead.", available_at="reserved_for")
     steps.build_purchases(engine)
-    tables = {name: engine.read(name) for name in ("purchases", "touches", "coupon_lifecycle")}
-    with pytest.raises(ContractError, match=f"1 rows of purchases have {effect} on or after 2024-06-01"):
-        leak_guard(tables, as_of=DAY, execute=engine.execute)
+    tables = {"purchases": engine.read("purchases")}
+    with pytest.raises(ContractError, match="feature ahead leaks: 1 rows of purchases have reserved_for"):
+        leak_guard(tables, as_of=DAY, execute=engine.execute, features=[ahead])
+
+
+def test_no_moment_is_read_that_no_feature_declares() -> None:
+    names = (
+        "purchases",
+        "journey_touches",
+        "coupon_lifecycle",
+        "touches",
+        "customers",
+        "reviews",
+        "merchants",
+        "stores",
+    )
+    tables = [ibis.table(contract(name).schema, name=name) for name in (*names, "customers")]
+    made = customer_features(KnownLogs(*tables), as_of=DAY)
+    moments = {column.name for name in names for column in contract(name).columns if column.type == "timestamp"}
+    read = {field.name for field in made.op().find(ops.Field)} & moments
+    declared = {moment.strip() for feature in FEATURES for moment in feature.available_at.split(",")}
+    # A reservation is a plan: its time is compared with the day, so that those ahead do not count.
+    assert read - declared == {"reserved_for"}
 
 
 def test_the_step_refuses_a_working_table_that_knows_too_much(engine: DuckDBEngine) -> None:
@@ -188,3 +271,27 @@ def test_a_feature_that_rests_on_an_unknown_moment_is_refused(engine: DuckDBEngi
 def test_every_feature_says_from_when_on_it_is_known() -> None:
     assert [feature.name for feature in FEATURES if not feature.available_at] == []
     assert contract("customer_features").column_names[2:] == tuple(feature.name for feature in FEATURES)
+
+
+def test_what_a_missing_feed_would_tell_is_null_and_the_step_says_so(engine: DuckDBEngine) -> None:
+    fill(engine, {"offline_redemptions": [visit("a", "05-01", paid_amount=9)]})
+    steps.build_known(engine, as_of=DAY, settings=Settings())
+    report = steps.build_customer_features(engine, as_of=DAY, settings=Settings())
+    (row,) = rows(engine, "customer_features")
+    nulls = ("n_touches_30d", "n_receipts", "n_reviews", "n_friends", "n_categories", "n_no_shows", "online_share")
+    assert [row[name] for name in nulls] == [None] * len(nulls)
+    assert (row["n_purchases"], row["net_amount"], row["n_refunds"]) == (1, 9, 0)
+    assert "The feed reviews is missing." in report.notes
+    told = [note for note in report.notes if note.startswith("Without reviews")]
+    assert told == ["Without reviews these features are null: n_reviews, mean_rating, n_complaints, n_complaints_90d."]
+
+
+def test_what_an_empty_feed_tells_is_nothing(engine: DuckDBEngine) -> None:
+    ledger: tuple[Any, ...] = ("reviews", "reviews.csv", 1, "0", 0, 0, 0, 0, [], [])
+    fill(engine, {"offline_redemptions": [visit("a", "05-01")]})
+    engine.connection.execute("INSERT INTO loaded_files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ledger)
+    steps.build_known(engine, as_of=DAY, settings=Settings())
+    report = steps.build_customer_features(engine, as_of=DAY, settings=Settings())
+    (row,) = rows(engine, "customer_features")
+    assert (row["n_reviews"], row["mean_rating"]) == (0, None)
+    assert "The feed reviews is empty." in report.notes

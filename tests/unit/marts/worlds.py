@@ -54,6 +54,11 @@ def use(coupon_redemption_id: str, redeemed_at: str | datetime, **given: Any) ->
     return {"coupon_redemption_id": coupon_redemption_id, "redeemed_at": redeemed_at, **row, **given}
 
 
+def review(review_id: str, reviewed_at: str | datetime, **given: Any) -> Row:
+    row = {"customer_id": "c", "merchant_id": "m", "rating": 2, "is_complaint": True}
+    return {"review_id": review_id, "reviewed_at": reviewed_at, **row, **given}
+
+
 def coupon(coupon_id: str = "k", **given: Any) -> Row:
     return {"coupon_id": coupon_id, "merchant_id": "m", **given}
 
