@@ -35,12 +35,10 @@ def since(day: date, days: int) -> ir.TimestampScalar:
     return moment(day) - ibis.interval(days=days)
 
 
-def of_purchases(bought: ir.Table, stores: ir.Table, *, as_of: date, timezone: str) -> ir.Table:
+def of_purchases(bought: ir.Table, *, as_of: date, timezone: str) -> ir.Table:
     """One customer who bought, with what follows from single purchases."""
     local_at = to_local(bought.purchased_at, timezone, until=as_of)
     t = bought.mutate(weekday=local_at.day_of_week.index(), hour=local_at.hour())
-    places = stores.select(place_id="store_id", place_lat="lat", place_lon="lon")
-    t = t.left_join(places, t.store_id == places.place_id)
     sums = t.group_by("customer_id").aggregate(**_times(t, as_of), **_amounts(t, as_of), **_visits(t, as_of))
     return sums.select("customer_id", **_rhythm(sums, as_of), **_spend(sums), **_service(sums))
 
@@ -84,7 +82,7 @@ def _amounts(t: ir.Table, as_of: date) -> dict[str, ir.Value]:
 
 
 def _visits(t: ir.Table, as_of: date) -> dict[str, ir.Value]:
-    """Add up distances, waits and places."""
+    """Add up distances and waits."""
     excess = t.waited_min - t.promised_wait_min
     bad = (excess > BAD_VISIT_MIN) & (t.consumed_at >= since(as_of, 90))
     return {
@@ -96,10 +94,6 @@ def _visits(t: ir.Table, as_of: date) -> dict[str, ir.Value]:
         "late": t.count(where=excess > 0),
         "excess": counted(ibis.greatest(excess, 0.0), 100).sum(where=excess.notnull()),
         "n_bad_visits_90d": t.count(where=bad),
-        "n_stores": t.store_id.nunique(where=t.consumed_at.notnull()),
-        "placed": (t.place_lat + t.place_lon).count(),
-        "lat": counted(t.place_lat, _MICRO).sum(where=t.place_lon.notnull()),
-        "lon": counted(t.place_lon, _MICRO).sum(where=t.place_lat.notnull()),
         "delivered": t.count(where=t.fulfilment == "delivery"),
         "fulfilled": t.fulfilment.count(),
     }
@@ -153,9 +147,6 @@ def _service(sums: ir.Table) -> dict[str, ir.Value]:
         "late_share": share(sums.late, sums.promised),
         "mean_excess_wait_min": share(sums.excess, sums.promised * 100),
         "n_bad_visits_90d": sums.n_bad_visits_90d,
-        "n_stores": sums.n_stores,
-        "visited_lat": share(sums.lat, sums.placed * _MICRO),
-        "visited_lon": share(sums.lon, sums.placed * _MICRO),
         "delivery_share": share(sums.delivered, sums.fulfilled),
     }
 

@@ -10,7 +10,15 @@ import ibis
 from o2o_mining.contracts.features import FEATURES
 from o2o_mining.engine.portable import km_between, share
 from o2o_mining.marts.bought import of_gaps, of_orders, of_purchases
-from o2o_mining.marts.choices import of_channels, of_devices, of_exposure, of_merchants, of_touches
+from o2o_mining.marts.choices import (
+    of_campaigns,
+    of_channels,
+    of_devices,
+    of_exposure,
+    of_merchants,
+    of_stores,
+    of_touches,
+)
 from o2o_mining.marts.people import of_coupons, of_friends, of_people, of_reviews
 
 if TYPE_CHECKING:
@@ -146,11 +154,13 @@ def customer_features(known: KnownLogs, *, as_of: date, timezone: str = "UTC", m
 
 def _parts(known: KnownLogs, bought: ir.Table, *, as_of: date, timezone: str) -> Sequence[ir.Table]:
     return (
-        of_purchases(bought, known.stores, as_of=as_of, timezone=timezone),
+        of_purchases(bought, as_of=as_of, timezone=timezone),
         of_gaps(bought),
         of_orders(known.purchases, as_of=as_of),
         of_merchants(bought, known.merchants, as_of=as_of),
+        of_stores(bought, known.stores),
         of_touches(known.touches, as_of=as_of),
+        of_campaigns(known.touches, as_of=as_of),
         of_channels(known.touches),
         of_devices(known.touches),
         of_exposure(known.journey_touches),

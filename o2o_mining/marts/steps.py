@@ -282,7 +282,7 @@ def build_customer_features(engine: Engine, *, as_of: date, settings: Settings) 
     >>> build_customer_features(engine, as_of=day, settings=Settings()).rows
     0
     """
-    known = _known_logs(engine, as_of)
+    known = known_logs(engine, as_of)
     leak_guard(known.tables(), as_of=as_of, execute=engine.execute)
     missing = [feed for feed in _FEATURES if engine.absence(feed) == "missing"]
     made = customer_features(known, as_of=as_of, timezone=settings.timezone, missing=missing)
@@ -290,8 +290,16 @@ def build_customer_features(engine: Engine, *, as_of: date, settings: Settings) 
     return StepReport("customer_features", rows, notes=(*_missing(engine, _FEATURES), *_not_computed(missing)))
 
 
-def _known_logs(engine: Engine, as_of: date) -> KnownLogs:
-    """Return what features are computed from."""
+def known_logs(engine: Engine, as_of: date) -> KnownLogs:
+    """Return what features are computed from, as known before a day.
+
+    Parameters
+    ----------
+    engine
+        The store, with the working tables of that day.
+    as_of
+        The day.
+    """
     return KnownLogs(
         **{table: engine.known(table, as_of) for table in ("purchases", "journey_touches", "coupon_lifecycle")},
         **{feed: _known_feed(engine, feed, as_of) for feed in ("customers", "reviews", "merchants", "stores")},

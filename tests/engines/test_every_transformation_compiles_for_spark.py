@@ -87,10 +87,12 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "marts.customer_features of some feeds": lambda: marts.customer_features(
         known_logs(), as_of=DAY, missing=["touches", "sends", "reviews"]
     ),
-    "marts.of_purchases": lambda: bought.of_purchases(*feed("purchases", "stores"), as_of=DAY, timezone="UTC"),
+    "marts.of_purchases": lambda: bought.of_purchases(*feed("purchases"), as_of=DAY, timezone="UTC"),
     "marts.of_gaps": lambda: bought.of_gaps(*feed("purchases")),
     "marts.of_orders": lambda: bought.of_orders(*feed("purchases"), as_of=DAY),
     "marts.of_merchants": lambda: choices.of_merchants(*feed("purchases", "merchants"), as_of=DAY),
+    "marts.of_stores": lambda: choices.of_stores(*feed("purchases", "stores")),
+    "marts.of_campaigns": lambda: choices.of_campaigns(*feed("touches"), as_of=DAY),
     "marts.of_touches": lambda: choices.of_touches(*feed("touches"), as_of=DAY),
     "marts.of_channels": lambda: choices.of_channels(*feed("touches")),
     "marts.of_devices": lambda: choices.of_devices(*feed("touches")),
