@@ -76,7 +76,9 @@ def _purchases(b: pl.LazyFrame, stores: pl.LazyFrame, now: datetime, zone: str) 
         "customer_id", "n_purchases", *(f"n_purchases_{d}d" for d in WINDOWS), *known, "max_net_amount",
         "refunded_amount", "n_refunds", "max_distance_m", "n_bad_visits_90d", "n_stores", "visited_lat", "visited_lon",
         **{f"{x}_share": C(x) / C.n_purchases for x in (*WEEKDAYS, "weekend", "noon", "evening", "online")},
-        purchase_trend=_over(2 * C.n_purchases_90d.cast(pl.Int64) - C.n_purchases_180d.cast(pl.Int64), C.n_purchases_180d),
+        purchase_trend=_over(
+            2 * C.n_purchases_90d.cast(pl.Int64) - C.n_purchases_180d.cast(pl.Int64), C.n_purchases_180d
+        ),
         recency_days=_days(now - C.last), tenure_days=_days(now - C.first),
         mean_gap_days=_over(_days(C.last - C.first), C.n_purchases - 1),
         spend_trend=_over(C.net_amount_90d, C.net_amount_180d), mean_net_amount=_over(C.net, C.known),
