@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from benchmarks import crashes, main_job, worlds
+from benchmarks import crashes, csv_load, features, main_job, worlds
 
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "main-job": main_job.measure,
+    "csv-load": csv_load.measure,
+    "features": features.measure,
     "crashes": crashes.measure,
     "worlds-writing": worlds.measure_writing,
     "worlds-recovery": worlds.measure_recovery,
