@@ -20,6 +20,7 @@ from o2o_mining.simulator.findings import Z95
 from o2o_mining.simulator.writing import EVENTS
 
 SEEDS = range(100, 200)
+EVALUATED = SEEDS[:10]
 SIZES = (36_000, 120_000, 250_000, 500_000)
 BUDGET_SHARE = 0.1
 
@@ -140,15 +141,19 @@ def measure_recovery() -> Iterator[str]:
 
 def measure_plans() -> Iterator[str]:
     """Yield what the observable oracle's plan earns, beside that of the likeliest redeemers."""
-    for scenario, seeds in (("balanced", 40), ("heavy-targeting-bias", 40), ("no-effect", 10), ("all-sure-things", 10)):
+    for scenario, customers, seeds in (
+        ("balanced", 5_000, 40), ("balanced", 2_000, 40), ("heavy-targeting-bias", 5_000, 40),
+        ("heavy-targeting-bias", 2_000, 40), ("no-effect", 5_000, 10), ("all-sure-things", 5_000, 10),
+    ):  # fmt: skip
         rows = []
-        for seed in list(SEEDS)[:seeds]:
-            with written(World(5_000, 540, scenario, seed)) as folder:
+        for seed in SEEDS[:seeds]:
+            with written(World(customers, 540, scenario, seed)) as folder:
                 rows.append(plans(folder))
         table = pd.DataFrame(rows)
         ratio = (table["oracle"] / table["likeliest"]).where(table["likeliest"] > 0)
         yield (
-            f"{scenario}, {seeds} seeds: oracle earns {table['oracle'].min():,.0f} to {table['oracle'].max():,.0f}, "
+            f"{scenario}, {seeds} seeds of {customers:,} customers: "
+            f"oracle earns {table['oracle'].min():,.0f} to {table['oracle'].max():,.0f}, "
             f"likeliest {table['likeliest'].min():,.0f} to {table['likeliest'].max():,.0f} (a loss in "
             f"{int((table['likeliest'] <= 0).sum())}), least ratio {ratio.min():.2f}; "
             f"explained {table['explained'].mean():.3f}, least {table['explained'].min():.3f}"
@@ -164,7 +169,7 @@ def measure_writing() -> Iterator[str]:
         seconds, events, memory = json.loads(done.stdout)
         yield (
             f"{customers:,} customers: {events / 1e6:.2f} M events in {seconds:.1f} s "
-            f"({seconds / events * 1e6:.2f} s a million), {memory / 1e6:.2f} GB"
+            f"({seconds / events * 1e6:.2f} s a million), {memory / 1e9:.2f} GB"
         )
 
 
@@ -174,7 +179,7 @@ def measure_estimates() -> Iterator[str]:
 
     for scenario in scenario_names():
         tables = []
-        for seed in list(SEEDS)[:3]:
+        for seed in EVALUATED:
             with tempfile.TemporaryDirectory() as folder, written(World(2_000, 540, scenario, seed)) as feeds:
                 tables.append(evaluate(run("folder", feeds, Path(folder) / "home", None, lambda _: None).home))
         every = pd.concat(tables)

@@ -105,7 +105,7 @@ def _hints(outcome: Outcome) -> Iterator[str]:
         yield f"{o2o} export table campaign_attribution --language zh-Hant --home {home}"
         path = json.dumps(str(outcome.home), ensure_ascii=False)
         loaded = f'import o2o_mining; print(o2o_mining.load("segments", home={path}))'
-        if any(belongs_to_world(name) for name in outcome.ignored):
+        if opened.manifest["now"] == str(outcome.as_of) and any(map(belongs_to_world, outcome.ignored)):
             yield f"{o2o} evaluate --home {home}    (the truth of this made-up world beside every estimate)"
         yield f"{as_typed('python')} -c {shlex.quote(loaded)}"
     yield f"{ui_command(outcome.home)}    (Dagster: the graph, checks, charts, backfills)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from o2o_mining.engine.origin import read_origin, rerun
 from o2o_mining.simulator.comparisons import COMPARISONS
 from o2o_mining.simulator.findings import Evaluated
 from o2o_mining.simulator.world import START
+from o2o_mining.simulator.writing import MANIFEST
 
 COLUMNS = ("room", "quantity", "truth", "estimate", "error", "low", "high", "inside", "oracle")
 
@@ -84,6 +86,7 @@ def _world(home: Home, folder: Path) -> Evaluated:
         raise UsageError(f"{folder} holds no parameters of a world", next_step="pass --truth DIR")
     days = int(parameters.set_index("parameter")["value"]["days"])
     as_of = START + timedelta(days=days)
+    _check_world(home, folder)
     if as_of not in home.days("segments"):
         raise HomeError(f"{home.path} has no slice of {as_of}, the day after the log", next_step=rerun(home.path))
 
@@ -91,6 +94,19 @@ def _world(home: Home, folder: Path) -> Evaluated:
         return _slice(home, name, as_of)
 
     return Evaluated(as_of, lambda name: read_truth(folder, name), estimates)
+
+
+def _check_world(home: Home, folder: Path) -> None:
+    """Refuse the truth of another world: its manifest lists feeds by their bytes, and so does the snapshot."""
+    manifest = folder.parent / MANIFEST
+    if not manifest.exists():
+        return
+    files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+    feeds = {about["sha256"] for name, about in files.items() if not name.startswith("truth/")}
+    if not feeds <= {given["sha256"] for given in home.manifest["inputs"]}:
+        raise UsageError(
+            f"{folder} is not the truth of the feeds in {home.path}", next_step="pass the --truth that lies beside them"
+        )
 
 
 def read_truth(folder: Path, name: str) -> pd.DataFrame:

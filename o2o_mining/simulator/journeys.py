@@ -15,6 +15,8 @@ SEARCH = len(CHANNELS)  # from here on, channels that nobody pays for
 ACTIONS = ("impression", "click", "visit")
 IMPRESSION, CLICK, VISIT = range(3)
 CLICK_SHARE_LATER_BUYERS, CLICK_SHARE_OTHERS, ORGANIC_SHARE = 0.4, 0.08, 0.6
+# Half of those reached see the advertisement once more in the days after; it costs, and changes nothing.
+REMINDER_SHARE, REMINDER_SECONDS = 0.5, (2 * DAY, 12 * DAY)
 DEVICES = ("phone", "desktop", "tablet")
 
 
@@ -66,7 +68,13 @@ def _of_offers(history: History, chance: np.random.Generator) -> list[Touches]:
         main.customer[again], later, other, campaign[again], np.full(again.sum(), IMPRESSION),
         CONTACT_COST[other], unit[again],
     )  # fmt: skip
-    return [main, clicked, second]
+    reminded = unit[paid & (chance.random(len(unit)) < REMINDER_SHARE)]
+    which = units.coupon[reminded]
+    reminder = Touches(
+        units.customer[reminded], units.start[reminded] + chance.integers(*REMINDER_SECONDS, len(reminded)),
+        offers.main[which], which, np.full(len(reminded), IMPRESSION), CONTACT_COST[offers.main[which]], reminded,
+    )  # fmt: skip
+    return [main, clicked, second, reminder]
 
 
 def _organic(history: History, chance: np.random.Generator) -> Touches:
@@ -74,6 +82,7 @@ def _organic(history: History, chance: np.random.Generator) -> Touches:
     own = np.flatnonzero((history.visits.unit < 0) & history.ordered)
     own = own[chance.random(len(own)) < ORGANIC_SHARE]
     at = history.ordered_at[own] - chance.integers(20, 3_600, len(own))
+    at = np.maximum(at, history.people.joined[history.visits.customer[own]])
     channel = SEARCH + chance.choice(3, len(own), p=[0.4, 0.3, 0.3])
     none = np.full(len(own), -1)
     action = np.where(channel == SEARCH, CLICK, VISIT)

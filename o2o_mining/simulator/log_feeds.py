@@ -111,16 +111,16 @@ def _redemptions(history: History) -> Any:
 def _coupon_uses(history: History) -> Any:
     visits = history.visits
     used = np.flatnonzero(history.coupon >= 0)
-    # Some coupons pass the till a second time, a day later and tied to no visit; rings try it often.
+    # Some coupons pass the till a second time, within three days and tied to no visit; rings try it often.
     chance = stream(history.world.seed, "double redemptions")
     share = history.world.parameters.double_redemption_share
     in_ring = history.people.ring[visits.customer[used]] >= 0
     twice = used[chance.random(len(used)) < np.where(in_ring, RING_DOUBLE_SHARE, share)]
     at = np.concatenate([used, twice])
     again = np.arange(len(at)) >= len(used)
-    within = history.bought_at[at] + again * DAY < history.world.days * DAY
-    at, again = at[within], again[within]
-    used_at = history.bought_at[at] + again * DAY
+    used_at = history.bought_at[at] + np.where(again, chance.integers(7_200, 3 * DAY, len(at)), 0)
+    within = used_at < history.world.days * DAY
+    at, again, used_at = at[within], again[within], used_at[within]
     return pa.table({
         "coupon_redemption_id": pc.if_else(pa.array(again), ids("u2-", at), ids("u", at)),
         "customer_id": ids("c", visits.customer[at]), "coupon_id": ids("k", history.coupon[at]),

@@ -17,9 +17,9 @@ from o2o_mining.simulator.places import DECAY_PER_KM, Places
 from o2o_mining.simulator.world import World
 
 # By response type: log odds of an occasion without the offer, and what a full dose of it adds.
-OCCASION_LOGIT = np.array([-3.8, 0.5, -5.5, -1.5])
+OCCASION_LOGIT = np.array([-3.8, 0.7, -5.5, -1.5])
 OFFER_LOGIT = np.array([4.0, 0.0, 0.0, -1.8])
-DISCOUNT_SLOPE = 0.2  # a persuadable's lift is times 1 + slope * (share off - 0.3) * (0.5 + price sensitivity)
+DISCOUNT_SLOPE = 0.5  # a persuadable's lift is times 1 + slope * (share off - 0.3) * (0.5 + price sensitivity)
 TASTE_SLOPE, DISTANCE_SLOPE = 0.12, 0.5
 READINESS = np.array([-0.4, 1.2, -1.0, 0.6])  # by response type, what the ad platform sees of it
 LEFT_PENALTY = 1.0

@@ -13,6 +13,7 @@ import yaml
 from o2o_mining.core.errors import UsageError
 
 START = date(2024, 1, 1)
+MOST_CUSTOMERS, MOST_DAYS = 5_000_000, 3_650
 AFTERMATH_DAYS = 90  # lived on after the log, so that what becomes of everybody is known
 
 
@@ -74,9 +75,9 @@ class World:
     Parameters
     ----------
     customers
-        How many people ever join, at least 20.
+        How many people ever join, 20 to five million.
     days
-        How many days the log covers, at least 60; it begins on 2024-01-01.
+        How many days the log covers, 60 to 3,650; it begins on 2024-01-01.
     scenario
         A name from ``scenarios.yaml``.
     seed
@@ -101,10 +102,10 @@ class World:
     seed: int = 7
 
     def __post_init__(self) -> None:
-        if self.customers < 20 or self.days < 60 or self.seed < 0:
+        if not (20 <= self.customers <= MOST_CUSTOMERS and 60 <= self.days <= MOST_DAYS) or self.seed < 0:
             raise UsageError(
                 f"no world of {self.customers} customers, {self.days} days and seed {self.seed}",
-                next_step="take at least 20 customers, 60 days and a seed of 0 or more",
+                next_step=f"take 20 customers to {MOST_CUSTOMERS:,}, 60 days to {MOST_DAYS:,}, a seed of 0 or more",
             )
         if self.scenario not in _scenarios():
             known = ", ".join(scenario_names())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
@@ -75,7 +76,26 @@ def write(
     """
     path = Path(folder)
     _check(world, path, format, dirt)
-    (path / "truth").mkdir(parents=True)
+    # Nobody sees half a world: it gets its name when it is whole.
+    unfinished = path.resolve().with_name(path.resolve().name + ".unfinished")
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        (unfinished / "truth").mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {path}: {error.strerror}", next_step="name another folder") from None
+    rows = _write_all(world, unfinished, format, dirt, progress)
+    unfinished.replace(path)
+    return rows
+
+
+def _write_all(
+    world: World,
+    path: Path,
+    format: str,  # noqa: A002
+    dirt: float,
+    progress: Callable[[str, int, int], None],
+) -> dict[str, int]:
+    """Write feeds, truth and manifest; return the rows of each file."""
     if format == "tianchi":
         rows = write_tianchi(world, path, progress)
     else:
@@ -94,7 +114,7 @@ def _check(world: World, path: Path, format: str, dirt: float) -> None:  # noqa:
         raise UsageError(f"no worlds are written as '{format}'", next_step=f"use {' or '.join(FORMATS)}")
     if not 0 <= dirt <= 0.5 or (dirt and format != "csv"):
         raise UsageError(
-            f"no {format} files are damaged at a rate of {dirt}", next_step="use csv and a rate of 0 to 0.5"
+            f"dirt of {dirt} in {format} files is not made", next_step="use --format csv and a rate of 0 to 0.5"
         )
     if format == "tianchi":
         refuse_what_it_cannot(world)

@@ -15,9 +15,9 @@ from o2o_mining.simulator import World, evaluate, write
 from tests.scenarios.conftest import Run
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_estimates_of_a_world_are_near_the_truth(mine: Run, tmp_path: Path, seed: int) -> None:
-    write(World(1_500, 360, seed=seed), tmp_path / "world", "parquet")
+@pytest.mark.parametrize(("scenario", "seed"), [("balanced", 1), ("heavy-targeting-bias", 2)])
+def test_estimates_of_a_world_are_near_the_truth(mine: Run, tmp_path: Path, scenario: str, seed: int) -> None:
+    write(World(1_500, 360, scenario, seed), tmp_path / "world", "parquet")
     outcome = mine(tmp_path / "world")
     assert outcome.as_of == World(1_500, 360).end
     found = evaluate(outcome.home).set_index("quantity")
@@ -36,7 +36,7 @@ def test_a_dirty_world_is_counted_exactly_as_its_damage_says(mine: Run, tmp_path
     write(World(400, 120), tmp_path / "world", dirt=0.1)
     found = evaluate(mine(tmp_path / "world").home)
     counts = found[found["room"] == "ingest"]
-    assert len(counts) == 4 * 18
+    assert len(counts) == 5 * 18
     assert (counts["error"] == 0).all()
     rejected = counts[counts["quantity"] == "touches: rows_quarantined"]
     assert (rejected["truth"] > 0).all()
@@ -52,6 +52,15 @@ def test_the_command_prints_saves_and_speaks_to_machines(mine: Run, tmp_path: Pa
     saved = pd.read_csv(home / "evaluation.csv")
     document = json.loads(CliRunner().invoke(main, ["evaluate", "--home", str(home), "--json"]).stdout)
     assert [row["quantity"] for row in document["estimates"]] == saved["quantity"].tolist()
+
+
+def test_the_truth_of_another_world_is_refused(mine: Run, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        write(World(200, 60, seed=seed), tmp_path / str(seed))
+    home = mine(tmp_path / "1").home
+    assert len(evaluate(home, truth=tmp_path / "1" / "truth"))
+    with pytest.raises(UsageError, match="not the truth of the feeds"):
+        evaluate(home, truth=tmp_path / "2" / "truth")
 
 
 def test_a_home_without_truth_is_told_how_to_get_one(mine: Run, tmp_path: Path) -> None:

@@ -14,14 +14,25 @@ def compare(world: Evaluated) -> Iterator[Finding]:
         return
     whole = credit[(credit["level"] == "channel") & (credit["window_start"] == credit["window_start"].min())]
     true = increments.groupby("channel")["incremental_conversions"].sum()
+    of_campaigns = credit[(credit["level"] == "campaign") & (credit["window_start"] == credit["window_start"].min())]
+    by_campaign = increments.groupby("campaign_id")["campaign_incremental_conversions"].first()
     for model, rows in whole.groupby("model", sort=True):
         credited = rows.set_index("id")["conversions"].astype(float)
         for channel, conversions in true.items():
             yield _finding(
                 str(model), f"conversions by {channel}", float(conversions), float(credited.get(channel, 0.0))
             )
+        some = of_campaigns[of_campaigns["model"] == model].set_index("id")["conversions"].astype(float)
+        yield _finding(
+            str(model),
+            "conversions by all campaigns",
+            float(by_campaign.sum()),
+            float(some.reindex(by_campaign.index).fillna(0.0).sum()),
+        )
         unpaid = credited[~credited.index.isin(true.index)].sum()
-        yield _finding(str(model), "conversions by channels that cause none", 0.0, float(unpaid))
+        yield _finding(
+            str(model), "conversions by channels that nobody pays for and that cause none", 0.0, float(unpaid)
+        )
 
 
 def _finding(model: str, what: str, truth: float, estimate: float) -> Finding:

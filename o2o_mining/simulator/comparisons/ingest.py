@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from o2o_mining.simulator.findings import Evaluated, Finding
 
-COUNTS = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate")
+COUNTS = ("rows_read", "rows_accepted", "rows_quarantined", "rows_duplicate", "orphans")
 
 
 def compare(world: Evaluated) -> Iterator[Finding]:

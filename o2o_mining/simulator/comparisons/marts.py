@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from o2o_mining.simulator.findings import Evaluated, Finding, share_interval
 
 
@@ -12,7 +14,9 @@ def compare(world: Evaluated) -> Iterator[Finding]:
     chances, receipts = world.truth("receipt_probabilities"), world.estimates("coupon_lifecycle")
     if chances.empty or receipts.empty:
         return
-    ended = chances.merge(receipts[receipts["state"] != "open"], on="receipt_id")
+    # A receipt counts when its time is over: one used early would otherwise be counted, and its unused twin not yet.
+    over = receipts[receipts["expires_at"] <= pd.Timestamp(world.as_of)]
+    ended = chances.merge(over, on="receipt_id")
     if ended.empty:
         return
     for name, some in (("all", ended), ("campaigns'", ended.dropna(subset=["campaign_id"]))):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from o2o_mining.simulator.chance import DAY
@@ -147,3 +149,24 @@ def test_sure_things_never_pay_for_their_coupon() -> None:
         worth = expected_worth(world, places, offers)
         margin = places.merchant_margin[offers.merchant]
         assert (worth.bought * margin - worth.taken_off < worth.without * margin).all()
+
+
+def test_redemption_of_all_receipts_rises_with_the_discount_and_falls_with_distance(balanced: History) -> None:
+    units = balanced.units
+    given = balanced.given_out & (balanced.people.ring[units.customer] < 0) & (units.start < 510 * DAY)
+    share, km = balanced.offers.share[units.coupon[given]], units.distance_m[given] / 1000
+    decay = DECAY_PER_KM[balanced.places.merchant_category[balanced.offers.merchant[units.coupon[given]]]]
+    columns = np.stack([np.ones(given.sum()), share, decay * km], axis=1)
+    slope = np.linalg.lstsq(columns, units.y1[given].astype(float), rcond=None)[0]
+    assert slope[1] > 0.05
+    assert slope[2] < -0.01
+
+
+def test_what_a_campaign_costs_is_spread_over_days(folder: Path) -> None:
+    days = pd.read_csv(folder / "campaign_costs.csv").groupby("campaign_id")["spent_on"].nunique()
+    assert days.median() >= 8
+
+
+def test_nobody_is_touched_before_joining(folder: Path) -> None:
+    touches = pd.read_csv(folder / "touches.csv").merge(pd.read_csv(folder / "customers.csv"), on="customer_id")
+    assert (touches["touched_at"] >= touches["joined_at"]).all()

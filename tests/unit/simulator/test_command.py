@@ -39,7 +39,7 @@ def test_dirt_is_asked_for_by_its_rate(tmp_path: Path) -> None:
     assert "truth/expected_quality" in done.stdout
     refused = CliRunner().invoke(main, [*SMALL, "--dirt", "0.1", "--format", "parquet", "--out", str(tmp_path / "p")])
     assert refused.exit_code == 2
-    assert "no parquet files are damaged" in refused.output
+    assert "dirt of 0.1 in parquet files is not made" in refused.output
     assert not (tmp_path / "p").exists()
 
 

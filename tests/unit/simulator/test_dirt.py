@@ -119,5 +119,5 @@ def test_the_same_seed_damages_the_same_bytes_and_another_does_not(tmp_path: Pat
 
 @pytest.mark.parametrize(("kind", "rate"), [("parquet", 0.1), ("csv", 0.6), ("csv", -0.1)])
 def test_other_formats_and_rates_are_refused(tmp_path: Path, kind: str, rate: float) -> None:
-    with pytest.raises(UsageError, match="damaged"):
+    with pytest.raises(UsageError, match="is not made"):
         write(World(customers=100, days=60), tmp_path / "w", kind, dirt=rate)

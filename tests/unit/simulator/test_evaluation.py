@@ -39,6 +39,7 @@ def test_redeemed_receipts_are_compared_with_their_chances_and_open_ones_left_ou
     states = pd.DataFrame({
         "receipt_id": ["a", "b", "c", "d"], "state": ["expired", "redeemed", "redeemed", "open"],
         "campaign_id": ["g1", None, "g1", None],
+        "expires_at": pd.to_datetime(["2024-02-01", "2024-02-01", "2024-02-01", "2024-04-01"]),
     })  # fmt: skip
     world = _evaluated({"receipt_probabilities": truth}, {"coupon_lifecycle": states})
     every, of_campaigns = marts.compare(world)
@@ -68,27 +69,32 @@ def test_scores_are_ranked_beside_the_oracle() -> None:
 
 
 def test_credit_is_compared_with_increments_and_the_rest_is_for_channels_that_cause_none() -> None:
-    truth = pd.DataFrame({"channel": ["sms", "sms", "push"], "incremental_conversions": [3, 1, 2]})
+    truth = pd.DataFrame({
+        "campaign_id": ["g1", "g2", "g1"], "channel": ["sms", "sms", "push"], "incremental_conversions": [3, 1, 2],
+        "campaign_incremental_conversions": [6, 1, 6],
+    })  # fmt: skip
     credit = pd.DataFrame({
-        "level": ["channel"] * 4 + ["campaign"], "window_start": [date(1970, 1, 1)] * 3 + [date(2024, 2, 1)] * 2,
+        "level": ["channel"] * 4 + ["campaign"],
+        "window_start": [date(1970, 1, 1)] * 3 + [date(2024, 2, 1), date(1970, 1, 1)],
         "model": "last", "id": ["sms", "search", "map", "sms", "g1"], "conversions": [7.0, 5.0, 1.5, 6.0, 6.0],
     })  # fmt: skip
     found = list(attribution.compare(_evaluated({"channel_increments": truth}, {"campaign_attribution": credit})))
     assert [(f.quantity, f.truth, f.estimate) for f in found] == [
         ("last: conversions by push", 2.0, 0.0),
         ("last: conversions by sms", 4.0, 7.0),
-        ("last: conversions by channels that cause none", 0.0, 6.5),
+        ("last: conversions by all campaigns", 7.0, 6.0),
+        ("last: conversions by channels that nobody pays for and that cause none", 0.0, 6.5),
     ]
 
 
 def test_counts_of_a_feed_in_several_files_are_added_up() -> None:
     expected = pd.DataFrame({
         "feed": ["touches", "touches"], "file": ["a", "b"], "rows_read": [5, 3], "rows_accepted": [4, 3],
-        "rows_quarantined": [1, 0], "rows_duplicate": [0, 0],
+        "rows_quarantined": [1, 0], "rows_duplicate": [0, 0], "orphans": [2, 1],
     })  # fmt: skip
     quality = expected.replace({"feed": {"(all)": "x"}})
     found = list(ingest.compare(_evaluated({"expected_quality": expected}, {"data_quality": quality})))
-    assert [(f.truth, f.estimate) for f in found] == [(8.0, 8.0), (7.0, 7.0), (1.0, 1.0), (0.0, 0.0)]
+    assert [(f.truth, f.estimate) for f in found] == [(8.0, 8.0), (7.0, 7.0), (1.0, 1.0), (0.0, 0.0), (3.0, 3.0)]
 
 
 def test_a_world_without_estimates_gives_no_findings() -> None:

@@ -105,3 +105,9 @@ def test_the_number_of_threads_changes_no_byte(tmp_path: Path, kind: str) -> Non
         command += ["--out", str(tmp_path / threads)]
         subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603 - our own command
     assert _digests(tmp_path / "1") == _digests(tmp_path / "4")
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_the_world_is_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot write to"):
+        write(World(customers=100, days=60), tmp_path / "file" / "world")
