@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 import ibis
 
+from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.schema import Column, Table
 from o2o_mining.core.errors import ContractError
 
@@ -106,3 +108,15 @@ def out_of_range(column: Column, value: ir.Value) -> ir.BooleanValue | None:
     if column.high is not None:
         bounds.append(value >= column.high if column.open_ends else value > column.high)
     return ibis.or_(*bounds) if bounds else None
+
+
+@cache
+def counting(name: str) -> tuple[tuple[str, ...], str]:
+    """Return a contract's rules over rows, and the query that counts how many rows break each."""
+    table = contract(name)
+    rows = ibis.table(table.schema, name=name)
+    rules: dict[str, ir.BooleanValue] = {}
+    for rule, broken in broken_rules(table, rows):  # an order has two rules named time_order
+        rules[rule] = rules[rule] | broken if rule in rules else broken
+    counts = rows.aggregate(**{f"r{i}": rule.sum() for i, rule in enumerate(rules.values())})
+    return tuple(rules), str(ibis.to_sql(counts, dialect="duckdb", pretty=False))

@@ -20,8 +20,8 @@ from o2o_mining.contracts.schema import Kind, Table
 from o2o_mining.core.errors import ContractError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import ORDINAL, REASON, Engine, Upsert, Violation
-from o2o_mining.engine.checks import broken_rules, conform
-from o2o_mining.engine.snapshot import POINTER, put_file, put_manifest, read_manifest, remove_old
+from o2o_mining.engine.checks import conform, counting
+from o2o_mining.engine.snapshot import last_published, put_file, put_manifest, remove_old
 from o2o_mining.engine.sql import csv_reader, literal, quoted, sql_type, understood
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class DuckDBEngine(Engine):
         known = self._violations.get((table.name, as_of))
         if known is not None:
             return known
-        rules, sql = _counting(table.name)
+        rules, sql = counting(table.name)
         where = f" WHERE as_of = {literal(str(as_of))}" if table.kind is Kind.MINED else ""
         (row,) = self.connection.execute(sql + where).fetchall()
         broken = [Violation(name, int(count)) for name, count in zip(rules, row, strict=True) if count]
@@ -307,16 +307,12 @@ class DuckDBEngine(Engine):
 
     def published(self, folder: Path, table: str) -> tuple[ir.Table, date] | None:
         """Return a table as the last snapshot has it, and the snapshot's default day."""
-        if not (folder / POINTER).exists():
+        found = last_published(folder, table, contracts=contracts_version())
+        if found is None:
             return None
-        manifest = read_manifest(folder)
-        files = [str(folder / part["file"]) for part in manifest["tables"].get(table, {"slices": []})["slices"]]
-        there = files and all(Path(file).is_file() for file in files)
-        if not there or not manifest["now"] or manifest["contracts"] != contracts_version():
-            return None
-        listed = ", ".join(map(literal, files))
-        view = self._view(f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)")
-        return view, date.fromisoformat(manifest["now"])
+        files, now = found
+        listed = ", ".join(literal(str(file)) for file in files)
+        return self._view(f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"), now
 
     def _changed_slices(self, folder: Path) -> list[tuple[str, date | None, int]]:
         """Return what has no file yet, or none any more: somebody may have removed the snapshots."""
@@ -397,15 +393,3 @@ def _contract_table(name: str) -> ir.Table:
 def _compiled(op: ops.Node) -> str:
     """Return an expression as SQL. Compiling takes longer than running it on a small home."""
     return str(ibis.to_sql(op.to_expr(), dialect="duckdb", pretty=False))
-
-
-@cache
-def _counting(name: str) -> tuple[tuple[str, ...], str]:
-    """Return a contract's rules over rows, and the query that counts how many rows break each."""
-    table = contract(name)
-    rows = ibis.table(table.schema, name=name)
-    rules: dict[str, ir.BooleanValue] = {}
-    for rule, broken in broken_rules(table, rows):  # an order has two rules named time_order
-        rules[rule] = rules[rule] | broken if rule in rules else broken
-    counts = rows.aggregate(**{f"r{i}": rule.sum() for i, rule in enumerate(rules.values())})
-    return tuple(rules), str(ibis.to_sql(counts, dialect="duckdb", pretty=False))

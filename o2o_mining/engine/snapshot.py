@@ -88,6 +88,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return {"snapshot": pointer["snapshot"], **manifest}
 
 
+def last_published(folder: Path, table: str, *, contracts: str) -> tuple[list[Path], date] | None:
+    """Return the files of a table in the last snapshot, and that snapshot's default day.
+
+    None if nothing was published, before anything was mined, under other contracts, or if a file is gone.
+    """
+    if not (folder / POINTER).exists():
+        return None
+    manifest = read_manifest(folder)
+    files = [folder / part["file"] for part in manifest["tables"].get(table, {"slices": []})["slices"]]
+    there = bool(files) and all(file.is_file() for file in files)
+    if not there or not manifest["now"] or manifest["contracts"] != contracts:
+        return None
+    return files, date.fromisoformat(manifest["now"])
+
+
 def remove_old(folder: Path, *, keep: int) -> None:
     """Remove all but the last published snapshots, and the files that no kept one lists."""
     entries = (folder / RUNS).read_text(encoding="utf-8").splitlines()

@@ -21,6 +21,8 @@ from o2o_mining.attribution.credits import credits, touches_in_order  # noqa: A0
 from o2o_mining.attribution.ledger import entries, ledger
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.marts import bought, choices, people
+from o2o_mining.marts.knowledge import later_rows
+from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
 from o2o_mining.segmentation.named import segment_profiles, segments
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "marts.known_rows of redemptions": lambda: marts.known_rows(
         "offline_redemptions", *feed("offline_redemptions"), as_of=DAY
     ),
+    "marts.later_rows": lambda: later_rows("touches", *feed("touches"), as_of=DAY),
     "marts.customers_seen": lambda: marts.customers_seen(feed(*CONTACTS)),
     "marts.customer_features": lambda: marts.customer_features(known_logs(), as_of=DAY, timezone="America/New_York"),
     "marts.customer_features of some feeds": lambda: marts.customer_features(
@@ -101,6 +104,16 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "marts.of_friends": lambda: people.of_friends(*feed("customers", "purchases"), as_of=DAY),
     "marts.of_coupons": lambda: people.of_coupons(*feed("coupon_lifecycle"), as_of=DAY),
     "marts.of_reviews": lambda: people.of_reviews(*feed("reviews"), as_of=DAY),
+    "marts.changed_rows": lambda: changed_rows(
+        old=feed("purchases")[0], new=feed("purchases")[0], told=TOLD["purchases"]
+    ),
+    "marts.restatements": lambda: restatements(
+        changed_rows(old=feed("journeys")[0], new=feed("journeys")[0], told=TOLD["journeys"]),
+        table="journeys",
+        since=DAY,
+        lookback_days=30,
+    ),
+    "marts.chained": lambda: chained(*feed("restatements", "restatements")),
     "attribution.touches_in_order": lambda: touches_in_order(*feed(*JOURNEYS)),
     "attribution.credits": lambda: credits(*feed(*JOURNEYS)),
     "attribution.entries": lambda: entries(*feed("purchases", *JOURNEYS)),
