@@ -17,9 +17,6 @@ _CUSTOMER = Column("customer_id", "id", "The customer.", key=True)
 MODELS = (*events.TOUCH_MODELS, "markov", "shapley", "calibrated")
 # The id of what is credited to no campaign.
 NO_CAMPAIGN = "(none)"
-CAUSES = (
-    "late_row", "withdrawn", "correction", "refund", "cancellation", "consumption", "touch", "use", "state",
-)  # fmt: skip
 SCHEMES = ("rfm", "cluster", "lifecycle", "rule")
 
 CUSTOMER_FEATURES = Table(
@@ -131,9 +128,13 @@ RESTATEMENTS = Table(
         _key("table", "text", "The table."),
         _key("key", "text", "The row's key."),
         _key("column", "text", "The column, or (row) for a row that came late or was withdrawn."),
-        _opt("old", "text", "What was published."),
-        _opt("new", "text", "What is told now."),
-        Column("cause", "text", "What changed it.", allowed=CAUSES),
+        _opt("old", "text", "What was published; it may be the id of a person.", personal=True),
+        _opt("new", "text", "What is told now.", personal=True),
+        Column(
+            "cause",
+            "text",
+            "What changed it: late_row, withdrawn, correction, refund, cancellation, consumption, touch, use, state.",
+        ),
     ),
 )
 

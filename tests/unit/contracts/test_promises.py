@@ -103,6 +103,7 @@ PERSONAL = {
     "customer_contacts": {"home_lat", "home_lon", "phone", "email"},
     "quarantine": {"raw"},
     "reviews": {"text"},
+    "restatements": {"old", "new"},
 }
 
 
