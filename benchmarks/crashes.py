@@ -56,24 +56,27 @@ def prepare(folder: Path) -> Undisturbed:
     return Undisturbed(folder / "feeds", home, before, read_manifest(whole / "snapshots")["snapshot"], moments)
 
 
-def kill_and_run_again(known: Undisturbed, folder: Path, *, number: int, of: int) -> None:
-    """Kill a run at one of evenly spread moments, look at what is published, and run again to the end.
+def kill_and_run_again(known: Undisturbed, folder: Path, *, numbers: tuple[int, ...], of: int) -> None:
+    """Kill a run, and runs after it, at some of evenly spread moments, and run again to the end.
+
+    After each what is published must be whole.
 
     Raises
     ------
     AssertionError
         If the run was not killed, a snapshot is half there, or the second run publishes something else.
     """
-    chance = random.Random(number)  # noqa: S311 - which moment, no secret
-    moment = 1 + int((number + chance.random()) / of * (known.moments - 1))
     home = folder / "home"
     shutil.copytree(known.home, home)
-    killed = _child(folder, home, moment, chance.uniform(0, LONGEST_DELAY) * chance.randint(0, 1))
-    # A delayed kill may come too late, after the last statement.
-    assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr  # noqa: S101 - the claim itself
-    manifest = read_manifest(home / "snapshots")
-    assert manifest["snapshot"] in (known.before, known.after)  # noqa: S101
-    assert damaged_files(home / "snapshots", manifest) == []  # noqa: S101
+    for number in numbers:
+        chance = random.Random(number)  # noqa: S311 - which moment, no secret
+        moment = 1 + int((number + chance.random()) / of * (known.moments - 1))
+        killed = _child(folder, home, moment, chance.uniform(0, LONGEST_DELAY) * chance.randint(0, 1))
+        # A delayed kill may come too late, after the last statement, and a run after a late kill has less to do.
+        assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr  # noqa: S101 - the claim itself
+        manifest = read_manifest(home / "snapshots")
+        assert manifest["snapshot"] in (known.before, known.after)  # noqa: S101
+        assert damaged_files(home / "snapshots", manifest) == []  # noqa: S101
     again = _child(folder, home, 0, 0.0)
     assert again.returncode == 0, again.stderr  # noqa: S101
     manifest = read_manifest(home / "snapshots")
@@ -87,7 +90,7 @@ def measure() -> Iterator[str]:
         known = prepare(Path(name))
         for number in range(MOMENTS):
             with tempfile.TemporaryDirectory() as folder:
-                kill_and_run_again(known, Path(folder), number=number, of=MOMENTS)
+                kill_and_run_again(known, Path(folder), numbers=(number,), of=MOMENTS)
     yield f"{MOMENTS} runs killed at {MOMENTS} of {known.moments} moments: all published the same bytes when run again"
 
 

@@ -16,9 +16,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return prepare(tmp_path_factory.mktemp("undisturbed"))
 
 
-@pytest.mark.parametrize("number", range(MOMENTS))
-def test_a_killed_run_ends_as_if_undisturbed_when_it_is_run_again(
-    undisturbed: Undisturbed, tmp_path: Path, number: int
+@pytest.mark.parametrize("late", range(MOMENTS // 2, MOMENTS))
+def test_a_run_killed_late_and_once_more_early_ends_as_if_undisturbed_when_it_is_run_again(
+    undisturbed: Undisturbed, tmp_path: Path, late: int
 ) -> None:
     assert undisturbed.moments > 300
-    kill_and_run_again(undisturbed, tmp_path, number=number, of=MOMENTS)
+    kill_and_run_again(undisturbed, tmp_path, numbers=(late, MOMENTS - 1 - late), of=MOMENTS)
