@@ -50,12 +50,12 @@ def tables(*kinds: Kind) -> list[Table]:
 
 @cache
 def contracts_version() -> str:
-    """Return a fingerprint of names, types, keys and nullability of all tables.
+    """Return a fingerprint of all tables: names, types, keys, nullability, and by which moment they are parted.
 
     A warehouse built with another version is built anew.
     """
     shape = [
-        (table.name, table.kind.value, [(c.name, c.type, c.key, c.nullable) for c in table.columns])
+        (table.name, table.kind.value, table.at, [(c.name, c.type, c.key, c.nullable) for c in table.columns])
         for table in TABLES.values()
     ]
     return hashlib.sha256(repr(shape).encode()).hexdigest()[:16]

@@ -133,6 +133,7 @@ PURCHASES = Table(
             lambda t: t.net_amount != t.paid_amount - t.refunded_amount,
         ),
     ),
+    at="purchased_at",
 )
 
 JOURNEYS = Table(
@@ -153,6 +154,7 @@ JOURNEYS = Table(
         _opt("value", "money", "Amount paid."),
         _opt("net_value", "money", "Amount paid less refunded."),
     ),
+    at="ended_at",
 )
 
 JOURNEY_TOUCHES = Table(
@@ -170,6 +172,7 @@ JOURNEY_TOUCHES = Table(
         _opt("campaign_id", "id", "Campaign of the touch."),
         _opt("tracking_code", "text", "Code that the touch carries."),
     ),
+    at="touched_at",
 )
 
 COUPON_LIFECYCLE = Table(
@@ -192,6 +195,7 @@ COUPON_LIFECYCLE = Table(
         _opt("discount_amount", "money", "Money off through it."),
         Column("state", "text", "Where it stands.", allowed=("open", "redeemed", "expired")),
     ),
+    at="received_at",
 )
 
 ATTRIBUTION_LEDGER = Table(
@@ -213,6 +217,7 @@ ATTRIBUTION_LEDGER = Table(
         Column("amount", "money", "Money credited; negative for refunds."),
         Column("conversions", "double", "Share of the conversion; 0 for refunds.", low=0, high=1),
     ),
+    at="credited_at",
 )
 
 TABLES = (

@@ -22,8 +22,8 @@ def _before(later: str, earlier: str) -> Check:
     return Check("time_order", f"{later} is not before {earlier}", lambda t: t[later] < t[earlier])
 
 
-def _feed(name: str, row: str, *columns: Column, checks: tuple[Check, ...] = ()) -> Table:
-    return Table(name=name, room="ingest", kind=Kind.FEED, row=row, columns=columns, checks=checks)
+def _feed(name: str, row: str, *columns: Column, checks: tuple[Check, ...] = (), at: str = "") -> Table:
+    return Table(name=name, room="ingest", kind=Kind.FEED, row=row, columns=columns, checks=checks, at=at)
 
 
 def _channel(*, key: bool = False, nullable: bool = False) -> Column:
@@ -59,6 +59,7 @@ WHO_WHERE_WHAT = (
         _opt("email", "text", "E-mail address as given.", personal=True, withheld=True),
         _opt("referrer_id", "id", "The customer who referred this one.", references="customers"),
         _opt("consent_marketing", "boolean", "Consent to marketing, where no later word is in consents."),
+        at="joined_at",
     ),
     _feed(
         "consents",
@@ -67,6 +68,7 @@ WHO_WHERE_WHAT = (
         _key("purpose", "text", "What the consent is for.", allowed=PURPOSES),
         _key("changed_at", "timestamp", "From when the word holds."),
         Column("granted", "boolean", "Given or withdrawn."),
+        at="changed_at",
     ),
     _feed(
         "merchants",
@@ -155,6 +157,7 @@ OFFERED = (
         _customer(key=True, doc="The customer."),
         Column("arm", "text", "Given the campaign or kept without.", allowed=("treatment", "control")),
         Column("assigned_at", "timestamp", "When the arm was drawn."),
+        at="assigned_at",
     ),
     _feed(
         "sends",
@@ -166,6 +169,7 @@ OFFERED = (
         _channel(),
         Column("sent_at", "timestamp", "When it was sent."),
         _tracking_code(),
+        at="sent_at",
     ),
 )
 
@@ -182,6 +186,7 @@ ONLINE = (
         _money(name="cost", doc="What the contact cost.", nullable=True),
         _opt("device", "text", "Device of the customer."),
         _tracking_code(),
+        at="touched_at",
     ),
     _feed(
         "coupon_receipts",
@@ -193,6 +198,7 @@ ONLINE = (
         _channel(nullable=True),
         _opt("distance_m", "double", "Distance from the customer to the store.", low=0),
         _tracking_code(),
+        at="received_at",
     ),
     _feed(
         "online_orders",
@@ -218,6 +224,7 @@ ONLINE = (
         _opt("cancelled_at", "timestamp", "When it was cancelled."),
         *_refund(),
         checks=(_before("cancelled_at", "ordered_at"), _before("refunded_at", "ordered_at")),
+        at="ordered_at",
     ),
 )
 
@@ -240,6 +247,7 @@ OFFLINE = (
         _tracking_code(),
         *_refund(),
         checks=(_before("refunded_at", "redeemed_at"),),
+        at="redeemed_at",
     ),
     _feed(
         "coupon_redemptions",
@@ -252,6 +260,7 @@ OFFLINE = (
         _opt("redemption_id", "id", "The visit at which it was used."),
         _opt("order_id", "id", "The order in which it was used."),
         _money(name="discount_amount", doc="Money off through it.", nullable=True),
+        at="redeemed_at",
     ),
     _feed(
         "basket_lines",
@@ -275,6 +284,7 @@ OFFLINE = (
         _opt("redemption_id", "id", "The visit reviewed."),
         Column("is_complaint", "boolean", "Whether it complains."),
         _opt("text", "text", "What was written.", personal=True),
+        at="reviewed_at",
     ),
 )
 

@@ -129,6 +129,8 @@ class Table:
         Rules over rows, beside those that follow from the columns.
     blocking
         Whether a broken check stops the run before anything is published.
+    at
+        The column that says when a row happened, where one does.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Table:
     columns: tuple[Column, ...]
     checks: tuple[Check, ...] = field(default=())
     blocking: bool = True
+    at: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:

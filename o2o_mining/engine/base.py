@@ -122,8 +122,19 @@ class Engine(ABC):
         """Return the days a table holds; ``[None]`` for a table without ``as_of`` that was written."""
 
     @abstractmethod
-    def write(self, table: str, expr: ir.Table, *, as_of: date | None = None) -> int:
+    def write(self, table: str, expr: ir.Table, *, as_of: date | None = None, in_order: bool = False) -> int:
         """Replace a table, or one slice of it, and return its rows.
+
+        Parameters
+        ----------
+        table
+            The table.
+        expr
+            Its rows.
+        as_of
+            The day, of a table that has one.
+        in_order
+            Whether the rows come in the order of the key, so that publishing need not sort them.
 
         Raises
         ------

@@ -23,41 +23,38 @@ RUNS = "runs.jsonl"
 
 
 @dataclass(frozen=True)
-class Slice:
-    """One file of a table: the rows of one day, or all rows of a table without days."""
+class Stored:
+    """A file of the pool, relative to the snapshot folder, and its digest."""
 
-    table: str
-    as_of: date | None
     file: str
     sha256: str
-    rows: int
 
 
-def put_file(folder: Path, table: str, as_of: date | None, rows: int, write: Callable[[Path], None]) -> Slice:
-    """Write one file into the pool of a snapshot folder and return what to list.
+def put_file(folder: Path, table: str, part: str, write: Callable[[Path], None]) -> Stored:
+    """Write one file into the pool of a snapshot folder and return it.
 
     Parameters
     ----------
     folder
         The snapshot folder.
-    table, as_of, rows
+    table, part
         What the file holds.
     write
         Writes the Parquet file to the path it is given.
     """
     pool = folder / "files" / table
     pool.mkdir(parents=True, exist_ok=True)
-    temporary = pool / "writing.parquet"
+    temporary = pool / f"writing-{part}.parquet"
     write(temporary)
     sha256 = _sha256(temporary)
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
-    name = f"{as_of or 'all'}-{sha256[:16]}.parquet"
+    name = f"{part}-{sha256[:16]}.parquet"
     if (pool / name).is_file() and _sha256(pool / name) == sha256:  # it lies there, whole
         temporary.unlink()
     else:
         temporary.replace(pool / name)
-    return Slice(table, as_of, f"files/{table}/{name}", sha256, rows)
+    return Stored(f"files/{table}/{name}", sha256)
 
 
 def put_manifest(folder: Path, content: Mapping[str, Any], *, run_id: str) -> str:

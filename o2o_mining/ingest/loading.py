@@ -81,18 +81,15 @@ def load(engine: Engine, ledger: Ledger, found: Input) -> Booking | None:
         return None
     booking = Booking(found.feed, found.path, ledger.id_of(found), sha256)
     with tempfile.TemporaryDirectory(prefix="o2o-") as scratch:
-        try:
-            staged = found.stage(engine, Path(scratch))
-            # Before the transaction: of a table that is new in it, deleting a row would write all others again.
-            records = _judged(engine, booking, staged)
-            with engine.transaction():
-                engine.delete("quarantine", feed=found.feed, file=found.path)
-                if staged is not None:
-                    again = ledger.knows_content(found.feed, sha256)
-                    booking = _load_staged(engine, booking, staged, records, apply=not again)
-                ledger.enter(engine, booking)
-        finally:
-            engine.drop_staged()
+        staged = found.stage(engine, Path(scratch))
+        # Before the transaction: of a table that is new in it, deleting a row would write all others again.
+        records = _judged(engine, booking, staged)
+        with engine.transaction():
+            engine.delete("quarantine", feed=found.feed, file=found.path)
+            if staged is not None:
+                again = ledger.knows_content(found.feed, sha256)
+                booking = _load_staged(engine, booking, staged, records, apply=not again)
+            ledger.enter(engine, booking)
     return booking
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -37,13 +38,19 @@ def load_feeds(
         Told of every file before it is loaded.
     """
     ledger = Ledger(engine)
-    found = [source.find() for source in sources]
+    every = [file for source in sources for file in source.find().inputs]
     loaded: dict[str, list[Booking]] = {}
-    for number, file in enumerate(every := [file for one in found for file in one.inputs], start=1):
-        progress(f"{number}/{len(every)} {file.path} as {file.feed}")
-        booking = load(engine, ledger, file)
-        if booking is not None:
-            loaded.setdefault(file.feed, []).append(booking)
+    number = 0
+    for _, feeds_of_a_file in groupby(every, key=lambda file: file.path):
+        try:
+            for file in feeds_of_a_file:
+                number += 1
+                progress(f"{number}/{len(every)} {file.path} as {file.feed}")
+                booking = load(engine, ledger, file)
+                if booking is not None:
+                    loaded.setdefault(file.feed, []).append(booking)
+        finally:
+            engine.drop_staged()
     return {
         table.name: _feed_report(engine, ledger, table.name, loaded.get(table.name, [])) for table in tables(Kind.FEED)
     }

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from o2o_mining.contracts.catalogue import tables
+from o2o_mining.contracts.schema import Kind
 from o2o_mining.core.errors import UsageError
 from o2o_mining.engine.portable import moment
 
@@ -15,18 +17,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 # The moment from which on a row of a feed was known.
-OWN_TIME = {
-    "customers": "joined_at",
-    "consents": "changed_at",
-    "assignments": "assigned_at",
-    "sends": "sent_at",
-    "touches": "touched_at",
-    "coupon_receipts": "received_at",
-    "online_orders": "ordered_at",
-    "offline_redemptions": "redeemed_at",
-    "coupon_redemptions": "redeemed_at",
-    "reviews": "reviewed_at",
-}
+OWN_TIME = {feed.name: feed.at for feed in tables(Kind.FEED) if feed.at}
 # Lists to look things up in. Who lists campaigns row by row leaves out those that start later.
 LASTING = frozenset({"merchants", "stores", "products", "coupons", "coupon_products", "campaigns"})
 

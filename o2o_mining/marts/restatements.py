@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from o2o_mining.contracts.catalogue import contract
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
@@ -31,11 +33,10 @@ class Part:
 class Told:
     """How a table of events is compared with what was published of it.
 
-    ``at`` is the moment of a row; of ``derived`` columns another table tells already.
+    Of ``derived`` columns another table tells already.
     """
 
     key: str
-    at: str
     parts: tuple[Part, ...] = ()
     derived: tuple[str, ...] = ()
 
@@ -43,7 +44,6 @@ class Told:
 TOLD = {
     "purchases": Told(
         "purchase_id",
-        "purchased_at",
         (
             Part("refund", ("refunded_at", "refunded_amount", "net_amount"), ("refunded_at",)),
             Part("cancellation", ("cancelled_at",), ("cancelled_at",)),
@@ -52,19 +52,17 @@ TOLD = {
     ),
     "journeys": Told(
         "journey_id",
-        "ended_at",
         (Part("touch", ("started_at", "ended_at", "n_touches", "path", "days_to_convert")),),
         derived=("net_value",),
     ),
     "coupon_lifecycle": Told(
         "receipt_id",
-        "received_at",
         (
             Part("use", ("redeemed_at", "redemption_id", "days_to_redeem", "discount_amount"), ("redeemed_at",)),
             Part("state", ("state",), ("redeemed_at", "expires_at")),
         ),
     ),
-    "attribution_ledger": Told("entry_id", "credited_at"),
+    "attribution_ledger": Told("entry_id"),
 }
 
 
@@ -103,14 +101,16 @@ def restatements(changed: ir.Table, *, table: str, since: date, lookback_days: i
         For so long touches without a purchase stay open, and are told of only then.
     """
     told = TOLD[table]
-    rows = [_came_or_went(changed, told, since, lookback_days if table == "journeys" else 0)]
+    rows = [_came_or_went(changed, table, since, lookback_days if table == "journeys" else 0)]
     rows += list(_values(changed, told, since))
     return ibis.union(*rows, distinct=False).mutate(table=ibis.literal(table))
 
 
-def _came_or_went(changed: ir.Table, told: Told, since: date, lookback_days: int) -> ir.Table:
+def _came_or_went(changed: ir.Table, table: str, since: date, lookback_days: int) -> ir.Table:
+    told = TOLD[table]
     came, went = changed[f"old_{told.key}"].isnull(), changed[f"new_{told.key}"].isnull()
-    late = changed[f"new_{told.at}"] < ibis.literal(since - timedelta(days=lookback_days)).cast("timestamp(6)")
+    at = changed[f"new_{contract(table).at}"]
+    late = at < ibis.literal(since - timedelta(days=lookback_days)).cast("timestamp(6)")
     return changed.filter(went | (came & late)).select(
         key=ibis.coalesce(changed[f"old_{told.key}"], changed[f"new_{told.key}"]),
         column=ibis.literal(ROW),

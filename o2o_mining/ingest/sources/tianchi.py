@@ -16,6 +16,7 @@ import ibis
 
 from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
+from o2o_mining.engine.base import ORDINAL
 from o2o_mining.ingest.inputs import Found, Input, Staged, reading, sha256_of, with_lines
 from o2o_mining.ingest.readable import write_readable
 from o2o_mining.ingest.records import Records, scan
@@ -87,7 +88,7 @@ class TianchiSource:
         return Found(inputs, tuple(name for name in given if name not in _LAYOUT))
 
 
-@dataclass(frozen=True)
+@dataclass
 class _File:
     """One file of the competition, read once for all the feeds that it makes."""
 
@@ -95,6 +96,7 @@ class _File:
     name: str
     columns: tuple[str, ...]
     feeds: dict[str, Build]
+    _staged: ir.Table | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -104,6 +106,18 @@ class _File:
     def records(self) -> Records:
         with reading(self.path):
             return scan(self.path, self.columns)
+
+    def rows(self, engine: Engine, scratch: Path) -> ir.Table:
+        """Return the records as text, numbered; they stay staged until the next file is loaded."""
+        if self._staged is None:
+            readable, header = self.path, self.records.header
+            if not self.records.readable:
+                readable, header = scratch / "readable.csv", True
+                write_readable(self.path, self.records, readable)
+            given = engine.scan_text(readable, len(self.records.fields), header=header)
+            # Numbers are given to what is staged: to number a file while it is read takes one core alone.
+            self._staged = engine.stage(given.drop(ORDINAL))
+        return engine.numbered(self._staged)
 
 
 @dataclass(frozen=True)
@@ -127,11 +141,7 @@ class MappedFeed(Input):
         records = self.file.records
         if not records.fields:
             return None
-        readable, header = self.file.path, records.header
-        if not records.readable:
-            readable, header = scratch / "readable.csv", True
-            write_readable(self.file.path, records, readable)
-        given = engine.scan_text(readable, len(records.fields), header=header)
+        given = self.file.rows(engine, scratch)
         shown = tuple(f"f{i}" for i in range(len(records.fields)))
         named = {name: given[column].nullif("null") for name, column in zip(self.file.columns, shown, strict=True)}
         rows = self.file.feeds[self.feed](with_lines(given.mutate(**named), records.line_changes), self.file.name)
