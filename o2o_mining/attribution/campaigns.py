@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import ibis
 
 from o2o_mining.attribution.cents import to_cents, to_money
-from o2o_mining.attribution.credits import touches_in_order
-from o2o_mining.attribution.ledger import entries
-from o2o_mining.attribution.models import DIRECT, HALF_LIFE_DAYS
+from o2o_mining.attribution.credits import credited_touches
+from o2o_mining.attribution.models import DIRECT
 from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.contracts.mined import NO_CAMPAIGN
 from o2o_mining.engine.portable import moment, share
@@ -34,7 +33,7 @@ class Known:
 
     Attributes
     ----------
-    purchases, journeys, journey_touches
+    purchases, journeys, journey_touches, ledger
         The event tables as known before as_of.
     campaigns, campaign_costs, touches
         The feeds, whole; what is later than as_of is left out here.
@@ -43,6 +42,7 @@ class Known:
     purchases: ir.Table
     journeys: ir.Table
     journey_touches: ir.Table
+    ledger: ir.Table
     campaigns: ir.Table
     campaign_costs: ir.Table
     touches: ir.Table
@@ -65,7 +65,6 @@ def campaign_attribution(
     as_of: date,
     lookback_days: int,
     models: Sequence[str] = TOUCH_MODELS,
-    half_life_days: float = HALF_LIFE_DAYS,
 ) -> ir.Table:
     """One channel or campaign in one window: what one touch-level model credits to it, beside what was spent.
 
@@ -78,9 +77,7 @@ def campaign_attribution(
     lookback_days
         How far back the touches of the journeys count.
     models
-        Touch-level models.
-    half_life_days
-        For ``time_decay``.
+        Touch-level models, those of the ledger.
 
     Returns
     -------
@@ -88,7 +85,7 @@ def campaign_attribution(
         The columns of ``campaign_attribution`` without as_of. Every channel and campaign seen has a row in every
         window and model, those without credit too; credit without a campaign is ``(none)``.
     """
-    credit = _credit(known, as_of=as_of, models=models, half_life_days=half_life_days)
+    credit = _credit(known, as_of=as_of)
     assists = _assists(known, as_of=as_of)
     ids = _ids(known, credit, as_of=as_of)
     grid = ids.mutate(model=ibis.array(list(models)).unnest()).mutate(
@@ -169,36 +166,45 @@ def _by_level(rows: ir.Table) -> ir.Table:
     ).drop("channel", "campaign_id")
 
 
-def _credit(known: Known, *, as_of: date, models: Sequence[str], half_life_days: float) -> ir.Table:
+def _credit(known: Known, *, as_of: date) -> ir.Table:
     """One channel or campaign: what one model credits to it, of the conversions with one shortest window."""
-    booked = entries(
-        known.purchases, known.journeys, known.journey_touches, models=models, half_life_days=half_life_days
+    summed = ibis.union(
+        _summed(known.ledger.filter(known.ledger.kind == "credit"), as_of=as_of),
+        _summed(_refunds_when_bought(known), as_of=as_of),
     )
-    is_credit = booked.kind == "credit"
-    rows = booked.select(
-        "model",
-        "channel",
-        "campaign_id",
-        last_window=_last_window(booked.purchased_at, as_of),
-        parts=ibis.ifelse(is_credit, (booked.share * _PARTS).round().cast("int64"), 0),
-        revenue_cents=ibis.ifelse(is_credit, booked.cents, 0),
-        refund_cents=ibis.ifelse(is_credit, 0, booked.cents),
-    )
-    # Over millions of journeys most of the work is this sum; both levels are made from its few rows.
-    summed = rows.group_by(["model", "channel", "campaign_id", "last_window"]).aggregate(
-        parts=rows.parts.cast("decimal(38, 0)").sum(),
-        revenue_cents=rows.revenue_cents.sum(),
-        refund_cents=rows.refund_cents.sum(),
-    )
+    # Over millions of entries most of the work is in these sums; both levels are made from their few rows.
     return _by_level(summed)
+
+
+def _refunds_when_bought(known: Known) -> ir.Table:
+    """One refund at the time of its conversion."""
+    bought = known.purchases.filter(known.purchases.refunded_at.notnull()).select("purchase_id", "purchased_at")
+    refunds = known.ledger.filter(known.ledger.kind == "refund").inner_join(bought, "purchase_id")
+    return refunds.mutate(credited_at=refunds.purchased_at)
+
+
+def _summed(entries: ir.Table, *, as_of: date) -> ir.Table:
+    """One channel and campaign with the entries of one kind, by model and shortest window."""
+    is_credit = entries.kind == "credit"
+    rows = entries.mutate(last_window=_last_window(entries.credited_at, as_of))
+    summed = rows.group_by(["model", "channel", "campaign_id", "last_window"]).aggregate(
+        parts=is_credit.ifelse((rows.share * _PARTS).round().cast("decimal(38, 0)"), 0).sum(),
+        credited=is_credit.ifelse(rows.amount, 0).sum(),
+        refunded=is_credit.ifelse(0, rows.amount).sum(),
+    )
+    return summed.mutate(revenue_cents=to_cents(summed.credited), refund_cents=-to_cents(summed.refunded)).drop(
+        "credited", "refunded"
+    )
 
 
 def _assists(known: Known, *, as_of: date) -> ir.Table:
     """One channel or campaign: the conversions with one shortest window that have it in their path, but not last."""
-    touches = touches_in_order(known.journeys, known.journey_touches)
+    touches = credited_touches(known.journeys, known.journey_touches)
     when = known.purchases.select("purchase_id", last_window=_last_window(known.purchases.purchased_at, as_of))
-    placed = touches.inner_join(when, "purchase_id").select(
-        "journey_id", "channel", "campaign_id", "position", "n", "last_window"
+    placed = (
+        touches.filter(touches.n > 1)
+        .inner_join(when, "purchase_id")
+        .select("journey_id", "channel", "campaign_id", "position", "n", "last_window")
     )
     by_level = _by_level(placed)
     is_last = by_level.position == by_level.n

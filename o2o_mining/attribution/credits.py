@@ -9,7 +9,7 @@ import ibis
 
 from o2o_mining.attribution.models import DIRECT, ENDS, HALF_LIFE_DAYS, check_half_life, check_model
 from o2o_mining.contracts.events import TOUCH_MODELS
-from o2o_mining.engine.portable import days_between, share
+from o2o_mining.engine.portable import days_between
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _YOUNGEST = 2.0**40
 
 
-def touches_in_order(journeys: ir.Table, journey_touches: ir.Table) -> ir.Table:
+def credited_touches(journeys: ir.Table, journey_touches: ir.Table) -> ir.Table:
     """One touch of one converted journey, or one converted journey without any, which counts as one of ``direct``.
 
     Parameters
@@ -31,16 +31,26 @@ def touches_in_order(journeys: ir.Table, journey_touches: ir.Table) -> ir.Table:
     -------
     ibis.Table
         ``journey_id``, ``purchase_id``, ``customer_id``, ``touch_id`` (null without a touch), ``touched_at``,
-        ``channel``, ``campaign_id``, ``position`` by time and touch_id from 1, and ``n``, the number of touches.
+        ``channel``, ``campaign_id``, ``position`` from 1, and ``n``, the number of touches.
     """
-    converted = journeys.filter(journeys.converted).select("journey_id", "purchase_id", "customer_id")
-    touches = journey_touches.select("journey_id", "touch_id", "touched_at", "channel", "campaign_id")
+    converted = journeys.filter(journeys.converted).select("journey_id", "purchase_id", "customer_id", "n_touches")
+    touches = journey_touches.select("journey_id", "touch_id", "touched_at", "channel", "campaign_id", "position")
     joined = converted.left_join(touches, "journey_id").drop("journey_id_right")
     return joined.mutate(
         channel=joined.channel.fill_null(DIRECT),
-        position=1 + ibis.row_number().over(group_by="journey_id", order_by=["touched_at", "touch_id"]),
-        n=joined.count().over(group_by="journey_id"),
-    )
+        position=joined.position.fill_null(1),
+        n=(joined.n_touches > 0).ifelse(joined.n_touches, 1),
+    ).drop("n_touches")
+
+
+def weight_of(model: str) -> str:
+    """Return the column with what a touch weighs by a model, a whole number."""
+    return f"{model}_weight"
+
+
+def weights_of(model: str) -> str:
+    """Return the column with what all touches of a conversion weigh by a model together."""
+    return f"{model}_weights"
 
 
 def credits(  # noqa: A001 - the word of the trade; nobody here leaves the interpreter
@@ -50,7 +60,7 @@ def credits(  # noqa: A001 - the word of the trade; nobody here leaves the inter
     models: Sequence[str] = TOUCH_MODELS,
     half_life_days: float = HALF_LIFE_DAYS,
 ) -> ir.Table:
-    """One touch with the share of its conversion that one model credits to it; touches with share 0 have no row.
+    """One touch with what it weighs by each model.
 
     Parameters
     ----------
@@ -64,64 +74,59 @@ def credits(  # noqa: A001 - the word of the trade; nobody here leaves the inter
     Returns
     -------
     ibis.Table
-        The columns of ``touches_in_order``, ``model``, ``weight`` and ``weights`` (integers: the row's and the
-        conversion's), and ``share``, their quotient. The shares of a conversion and model add up to 1.
+        The columns of ``credited_touches``, and for each model the integers ``weight_of`` and ``weights_of`` it. The
+        touch has the share weight / weights of the conversion; the shares of a conversion add up to 1.
     """
     for model in models:
         check_model(model)
     check_half_life(half_life_days)
-    touches = _aged(touches_in_order(journeys, journey_touches), half_life_days=half_life_days)
-    each = touches.mutate(model=ibis.array(list(models)).unnest())
-    weighed = each.mutate(weight=_weight(each, models), weights=_weights(each, models))
-    credited = weighed.filter(weighed.weight > 0)
-    return credited.mutate(share=share(credited.weight, credited.weights)).drop("_age", "_ages", "_non_direct")
+    touches = _aged(credited_touches(journeys, journey_touches), half_life_days=half_life_days)
+    weights = {weight_of(model): _weight(touches, model).cast("int64") for model in models}
+    totals = {weights_of(model): _weights(touches, model).cast("int64") for model in models}
+    return touches.mutate(**weights, **totals).drop("_age", "_ages", "_non_direct")
 
 
 def _aged(touches: ir.Table, *, half_life_days: float) -> ir.Table:
     """One touch with its weight by age, the sum of these, and the place of the last that is not direct."""
-    youngest = touches.touched_at.max().over(group_by=touches.journey_id)
+    journey = ibis.window(group_by=touches.journey_id)
     place = ibis.ifelse(touches.channel == DIRECT, ibis.null("int64"), touches.position)
-    aged = touches.mutate(_behind=days_between(youngest, touches.touched_at), _place=place)
+    aged = touches.mutate(
+        _youngest=touches.touched_at.max().over(journey), _non_direct=place.max().over(journey).fill_null(touches.n)
+    )
     # A journey without a touch has no age; its one row weighs as the youngest.
-    decayed = (ibis.literal(2.0) ** (-aged._behind.fill_null(0.0) / half_life_days) * _YOUNGEST).round()
-    weighed = aged.mutate(_age=decayed.cast("int64"))
-    by_journey = ibis.window(group_by=weighed.journey_id)
-    return weighed.mutate(
-        _ages=weighed._age.sum().over(by_journey).cast("int64"),
-        _non_direct=weighed._place.max().over(by_journey).fill_null(weighed.n),
-    ).drop("_behind", "_place")
+    behind = days_between(aged._youngest, aged.touched_at).fill_null(0.0)
+    decayed = (ibis.literal(2.0) ** (-behind / half_life_days) * _YOUNGEST).round()
+    weighed = aged.mutate(_age=decayed.cast("int64")).drop("_youngest")
+    return weighed.mutate(_ages=weighed._age.sum().over(group_by=weighed.journey_id).cast("int64"))
 
 
-def _weight(touches: ir.Table, models: Sequence[str]) -> ir.IntegerValue:
-    """Return the weight of the touch by the model of its row."""
-    first, last = touches.position == 1, touches.position == touches.n
-    found = {
-        "linear": ibis.literal(1, "int64"),
-        "last_non_direct": (touches.position == touches._non_direct).cast("int64"),
-        "time_decay": touches._age,
-    }
-    for model, rule in ENDS.items():
-        opening, closing, between = rule.ends
-        found[model] = ibis.cases(
-            (touches.n == 1, 1),
-            ((touches.n == 2) & first, rule.pair[0]),
-            (touches.n == 2, rule.pair[1]),
-            (first, opening * (touches.n - 2)),
-            (last, closing * (touches.n - 2)),
-            else_=between,
-        ).cast("int64")
-    return ibis.cases(*((touches.model == model, found[model]) for model in models), else_=0).cast("int64")
+def _weight(touches: ir.Table, model: str) -> ir.IntegerValue:
+    """Return what the touch weighs by a model."""
+    if model == "linear":
+        return ibis.literal(1)
+    if model == "last_non_direct":
+        return touches.position == touches._non_direct
+    if model == "time_decay":
+        return touches._age
+    rule, first, last = ENDS[model], touches.position == 1, touches.position == touches.n
+    opening, closing, between = rule.ends
+    return ibis.cases(
+        (touches.n == 1, 1),
+        ((touches.n == 2) & first, rule.pair[0]),
+        (touches.n == 2, rule.pair[1]),
+        (first, opening * (touches.n - 2)),
+        (last, closing * (touches.n - 2)),
+        else_=between,
+    )
 
 
-def _weights(touches: ir.Table, models: Sequence[str]) -> ir.IntegerValue:
-    """Return the sum of the weights of the conversion by the model of the row."""
-    found = {
-        "linear": touches.n,
-        "last_non_direct": ibis.literal(1, "int64"),
-        "time_decay": touches._ages,
-    }
-    for model, rule in ENDS.items():
-        found[model] = ibis.cases(
-            (touches.n == 1, 1), (touches.n == 2, sum(rule.pair)), else_=sum(rule.ends) * (touches.n - 2)
-        ).cast("int64")
-    return ibis.cases(*((touches.model == model, found[model]) for model in models), else_=1).cast("int64")
+def _weights(touches: ir.Table, model: str) -> ir.IntegerValue:
+    """Return what all touches of the conversion weigh by a model together."""
+    if model == "linear":
+        return touches.n
+    if model == "last_non_direct":
+        return ibis.literal(1)
+    if model == "time_decay":
+        return touches._ages
+    rule = ENDS[model]
+    return ibis.cases((touches.n == 1, 1), (touches.n == 2, sum(rule.pair)), else_=sum(rule.ends) * (touches.n - 2))

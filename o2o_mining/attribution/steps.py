@@ -14,10 +14,14 @@ from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, StepReport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
     import pandas as pd
 
 SHOWN_MODEL = "linear"
 _SHOWN_ROWS = 30
+_JOURNEYS = ("purchases", "journeys", "journey_touches")
 
 
 def build_attribution_ledger(engine: Engine, *, settings: Settings) -> StepReport:
@@ -30,14 +34,14 @@ def build_attribution_ledger(engine: Engine, *, settings: Settings) -> StepRepor
     settings
         ``lookback_days``, which the journeys were cut with.
     """
-    booked = ledger(engine.read("purchases"), engine.read("journeys"), engine.read("journey_touches"))
-    rows = engine.write("attribution_ledger", booked)
+    booked = ledger(*(engine.read(table) for table in _JOURNEYS), stage=engine.stage)
+    rows = engine.write("attribution_ledger", booked, in_order=True)
+    engine.drop_staged()
     entries = engine.read("attribution_ledger")
     totals: pd.DataFrame = engine.execute(
         entries.group_by(["model", "kind"])
         .aggregate(
             entries=entries.count(),
-            purchases=entries.purchase_id.nunique(),
             amount=entries.amount.sum(),
         )
         .order_by(["model", "kind"])
@@ -50,8 +54,8 @@ def build_attribution_ledger(engine: Engine, *, settings: Settings) -> StepRepor
         rows=rows,
         notes=tuple(notes),
         figures={
-            "purchases": _most_purchases(totals, "credit"),
-            "refunds": _most_purchases(totals, "refund"),
+            "purchases": _booked(totals, "credit"),
+            "refunds": _booked(totals, "refund"),
             "lookback_days": settings.lookback_days,
         },
         samples={"Booked by model; every model adds up to the same": totals},
@@ -70,10 +74,10 @@ def build_campaign_attribution(engine: Engine, *, as_of: date, settings: Setting
     settings
         ``lookback_days``, which the journeys were cut with.
     """
+    events = {table: engine.known(table, as_of) for table in _JOURNEYS}
     known = Known(
-        purchases=engine.known("purchases", as_of),
-        journeys=engine.known("journeys", as_of),
-        journey_touches=engine.known("journey_touches", as_of),
+        **events,
+        ledger=_known_ledger(engine, events),
         **{feed: engine.read(feed).drop("_file") for feed in ("campaigns", "campaign_costs", "touches")},
     )
     mined = campaign_attribution(known, as_of=as_of, lookback_days=settings.lookback_days)
@@ -102,9 +106,16 @@ def build_campaign_attribution(engine: Engine, *, as_of: date, settings: Setting
     )
 
 
-def _most_purchases(totals: pd.DataFrame, kind: str) -> int:
-    """Return the purchases booked with a kind, which are the same in every model."""
-    return int(totals["purchases"][totals["kind"] == kind].max()) if kind in set(totals["kind"]) else 0
+def _known_ledger(engine: Engine, events: Mapping[str, ir.Table]) -> ir.Table:
+    """Return the ledger as known before a day: as it is booked, if nothing has happened since."""
+    if engine.is_current("attribution_ledger", _JOURNEYS) and all(map(engine.is_known_whole, _JOURNEYS)):
+        return engine.read("attribution_ledger")
+    return ledger(**events)
+
+
+def _booked(totals: pd.DataFrame, kind: str) -> int:
+    """Return how many purchases are booked with a kind: by their last touch each is one entry."""
+    return int(totals["entries"][(totals["kind"] == kind) & (totals["model"] == "last")].sum())
 
 
 def _shown(engine: Engine, level: str, *, as_of: date) -> pd.DataFrame:

@@ -107,6 +107,17 @@ class Engine(ABC):
         return self.read(name).drop("as_of")
 
     @abstractmethod
+    def let_stand(self, table: str, as_of: date) -> int:
+        """Let an event table stand for what was known of it before a day, and return its rows.
+
+        Until the table is written again: then nothing is known of that day.
+        """
+
+    @abstractmethod
+    def is_known_whole(self, table: str) -> bool:
+        """Return whether an event table stands for what was known of it."""
+
+    @abstractmethod
     def is_current(self, table: str, inputs: Sequence[str]) -> bool:
         """Return whether a table was written since the engine was opened, and after all of its inputs changed."""
 

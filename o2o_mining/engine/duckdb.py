@@ -67,6 +67,7 @@ class DuckDBEngine(Engine):
         self._changes: list[str] = []  # tables in the order in which they last changed
         self._violations: dict[tuple[str, date | None], list[Violation]] = {}
         self._catalog = Catalog(self.connection)
+        self._standing = self._standing_now()
         self._create_tables()
 
     def _create_tables(self) -> None:
@@ -76,10 +77,19 @@ class DuckDBEngine(Engine):
         ).fetchall():
             self.connection.execute(f"DROP TABLE {quoted(name)}")
         for table in TABLES.values():
-            columns = [f"{quoted(c.name)} {sql_type(c)}" for c in table.columns]
-            if table.kind is Kind.FEED:
-                columns.append(f"{quoted(FILE_COLUMN)} INTEGER")
-            self.connection.execute(f"CREATE TABLE IF NOT EXISTS {quoted(table.name)} ({', '.join(columns)})")
+            if table.name not in self._standing:
+                self._create_table(table)
+
+    def _standing_now(self) -> set[str]:
+        """Return the working tables that are views: what they tell of has not changed since their day."""
+        found = self.connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary")
+        return {name for (name,) in found.fetchall()}
+
+    def _create_table(self, table: Table) -> None:
+        columns = [f"{quoted(c.name)} {sql_type(c)}" for c in table.columns]
+        if table.kind is Kind.FEED:
+            columns.append(f"{quoted(FILE_COLUMN)} INTEGER")
+        self.connection.execute(f"CREATE TABLE IF NOT EXISTS {quoted(table.name)} ({', '.join(columns)})")
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -117,6 +127,10 @@ class DuckDBEngine(Engine):
         """Return the result of an expression: a DataFrame for a table, a value for a scalar."""
         return self._ibis.execute(expr)
 
+    def is_known_whole(self, table: str) -> bool:
+        """Return whether an event table stands for what was known of it."""
+        return f"known_{table}" in self._standing
+
     # -- writing -------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -133,6 +147,7 @@ class DuckDBEngine(Engine):
             self.connection.execute("ROLLBACK")
             self._violations.clear()
             self._changes.clear()
+            self._standing = self._standing_now()
             raise
         else:
             self.connection.execute("COMMIT")
@@ -148,6 +163,8 @@ class DuckDBEngine(Engine):
             expr = expr.mutate(as_of=ibis.literal(as_of))
         sql = self._compile(conform(declared, expr))
         with self.transaction():
+            for name in (table, f"known_{table}"):
+                self._end_standing(name)
             if declared.kind is Kind.MINED:
                 self.connection.execute(f"DELETE FROM {quoted(table)} WHERE as_of = ?", [as_of])
                 self.connection.execute(f"INSERT INTO {quoted(table)} {sql}")
@@ -157,6 +174,26 @@ class DuckDBEngine(Engine):
             rows = self._mark_changed(table, as_of, in_order=in_order)
             self._enforce(declared, as_of)
         return rows
+
+    def let_stand(self, table: str, as_of: date) -> int:
+        """Let an event table stand for what was known of it before a day, and return its rows."""
+        name = f"known_{table}"
+        day = f"CAST({literal(str(as_of))} AS DATE)"
+        with self.transaction():
+            self._end_standing(name)
+            self.connection.execute(f"DROP TABLE {quoted(name)}")
+            self.connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT {day} AS as_of, * FROM {quoted(table)}")
+            self._catalog.forget(name)
+            rows = self._mark_changed(name, as_of)
+        self._standing.add(name)
+        return rows
+
+    def _end_standing(self, name: str) -> None:
+        if name in self._standing:
+            self.connection.execute(f"DROP VIEW {quoted(name)}")
+            self._create_table(contract(name))
+            self._catalog.forget(name)
+            self._standing.remove(name)
 
     def append(self, table: str, expr: ir.Table) -> int:
         """Add rows to a table of events and return how many."""
@@ -251,6 +288,8 @@ class DuckDBEngine(Engine):
 
     def violations(self, table: Table, *, as_of: date | None = None) -> list[Violation]:
         """Check a table, or one slice, against its contract and return the rules that are broken."""
+        if table.name in self._standing:
+            table = contract(table.name.removeprefix("known_"))
         as_of = as_of if table.kind is Kind.MINED else None
         known = self._violations.get((table.name, as_of))
         if known is not None:

@@ -212,8 +212,8 @@ def build_known(engine: Engine, *, as_of: date, settings: Settings) -> list[Step
     written = {}
 
     def write(table: str, made: ir.Table) -> None:
-        rows = engine.read(table) if table in same else made
-        written[f"known_{table}"] = engine.write(f"known_{table}", rows, as_of=as_of)
+        name = f"known_{table}"
+        written[name] = engine.let_stand(table, as_of) if table in same else engine.write(name, made, as_of=as_of)
 
     write("purchases", purchases_from_logs(*(feeds[feed] for feed in _PURCHASES)))
     purchases = engine.known("purchases", as_of)
@@ -232,7 +232,7 @@ def build_known(engine: Engine, *, as_of: date, settings: Settings) -> list[Step
 
 
 def _is_known_whole(engine: Engine, table: str, as_of: date) -> bool:
-    """Whether an event table as it stands is what was known before a day: then it is copied, not made again."""
+    """Whether an event table as it stands is what was known before a day."""
     feeds, events = _MADE_OF[table], _RESTS_ON.get(table, ())
     current = all(engine.is_current(name, feeds) for name in (table, *events)) and engine.is_current(table, events)
     if not current or default_as_of(engine) != as_of:

@@ -33,7 +33,7 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
     days
         The partitions of what is mined.
     """
-    # Where nothing is later than the day, the event tables are copied.
+    # Where nothing is later than the day, the event tables stand for themselves.
     known_from = [*sorted({*_LOGS, *_CONTACTS, *OWN_TIME}), *_EVENTS]
     return [
         table_assets({"purchases": _LOGS}, lambda house, _: steps.build_purchases(house.engine), name="purchases"),

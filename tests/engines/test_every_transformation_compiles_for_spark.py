@@ -17,8 +17,8 @@ import o2o_mining
 from o2o_mining import marts, segmentation
 from o2o_mining.attribution.campaigns import Known, campaign_attribution
 from o2o_mining.attribution.cents import share_out
-from o2o_mining.attribution.credits import credits, touches_in_order  # noqa: A004 - the word of the trade
-from o2o_mining.attribution.ledger import entries, ledger
+from o2o_mining.attribution.credits import credited_touches, credits  # noqa: A004 - the word of the trade
+from o2o_mining.attribution.ledger import ledger
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.marts import bought, choices, people
 from o2o_mining.marts.knowledge import later_rows
@@ -114,9 +114,8 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         lookback_days=30,
     ),
     "marts.chained": lambda: chained(*feed("restatements", "restatements")),
-    "attribution.touches_in_order": lambda: touches_in_order(*feed(*JOURNEYS)),
+    "attribution.credited_touches": lambda: credited_touches(*feed(*JOURNEYS)),
     "attribution.credits": lambda: credits(*feed(*JOURNEYS)),
-    "attribution.entries": lambda: entries(*feed("purchases", *JOURNEYS)),
     "attribution.ledger": lambda: ledger(*feed("purchases", *JOURNEYS)),
     "attribution.share_out": lambda: share_out(
         ibis.table({"id": "string", "i": "int64", "cents": "int64", "w": "int64", "all": "int64"}, name="parts"),
@@ -127,7 +126,9 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         later="i",
     ),
     "attribution.campaign_attribution": lambda: campaign_attribution(
-        Known(*feed("purchases", *JOURNEYS, "campaigns", "campaign_costs", "touches")), as_of=DAY, lookback_days=30
+        Known(*feed("purchases", *JOURNEYS, "attribution_ledger", "campaigns", "campaign_costs", "touches")),
+        as_of=DAY,
+        lookback_days=30,
     ),
     "segmentation.rfm_scores": lambda: segmentation.rfm_scores(*feed("purchases"), as_of=DAY),
     "segmentation.segments": lambda: segments(*feed("purchases", "customers"), as_of=DAY),

@@ -13,6 +13,7 @@ import ibis
 import pyarrow as pa
 
 from o2o_mining.attribution.campaigns import Known
+from o2o_mining.attribution.ledger import ledger
 from o2o_mining.contracts.catalogue import contract
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ class World:
         return table("journeys", [*map(_journey, self.buys), *lost])
 
     def journey_touches(self) -> ir.Table:
-        rows = [_touch(buy.purchase_id, buy.customer_id, touch) for buy in self.buys for touch in buy.touches]
-        rows += [_touch("n:lost", "bob", touch) for touch in self.unconverted]
+        rows = [row for buy in self.buys for row in _touches(buy.purchase_id, buy.customer_id, buy.touches)]
+        rows += _touches("n:lost", "bob", self.unconverted)
         return table("journey_touches", rows)
 
     def events(self) -> tuple[ir.Table, ir.Table, ir.Table]:
@@ -76,6 +77,7 @@ class World:
     def known(self) -> Known:
         return Known(
             *self.events(),
+            ledger=ledger(*self.events()),
             campaigns=table("campaigns", self.campaigns),
             campaign_costs=table("campaign_costs", self.campaign_costs),
             touches=table("touches", self.touches),
@@ -128,11 +130,15 @@ def _lost(touches: Sequence[Touch]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _touch(journey_id: str, customer_id: str, touch: Touch) -> dict[str, Any]:
-    return {
-        "journey_id": journey_id, "touch_id": touch.touch_id, "customer_id": customer_id, "position": 1,
-        "touched_at": touch.at, "channel": touch.channel, "campaign_id": touch.campaign_id,
-    }  # fmt: skip
+def _touches(journey_id: str, customer_id: str, touches: Sequence[Touch]) -> list[dict[str, Any]]:
+    in_order = sorted(touches, key=lambda touch: (touch.at, touch.touch_id))
+    return [
+        {
+            "journey_id": journey_id, "touch_id": touch.touch_id, "customer_id": customer_id, "position": position,
+            "touched_at": touch.at, "channel": touch.channel, "campaign_id": touch.campaign_id,
+        }
+        for position, touch in enumerate(in_order, start=1)
+    ]  # fmt: skip
 
 
 def expected_shares(model: str, channels: Sequence[str], gaps_days: Sequence[float]) -> list[Fraction]:
