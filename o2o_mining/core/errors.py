@@ -33,6 +33,10 @@ class ContractError(O2OError):
     """A table breaks the contract it was declared with."""
 
 
+class UnreadableError(O2OError):
+    """The bytes of a file are not what the end of its name says."""
+
+
 class HomeError(O2OError):
     """A home cannot be opened, is of another source, or holds no snapshot."""
 

@@ -85,7 +85,13 @@ class Engine(ABC):
 
     @abstractmethod
     def scan_parquet(self, path: Path, names: Sequence[str]) -> ir.Table:
-        """Return columns of a Parquet file as ``f0, f1, …``, with ``_ordinal`` counting the rows from 0."""
+        """Return columns of a Parquet file as ``f0, f1, …``, with ``_ordinal`` counting the rows from 0.
+
+        Raises
+        ------
+        UnreadableError
+            If the file is none to this engine.
+        """
 
     @abstractmethod
     def read(self, table: str) -> ir.Table:

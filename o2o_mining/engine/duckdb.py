@@ -22,9 +22,10 @@ from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import ORDINAL, REASON, Engine, Upsert, Violation
 from o2o_mining.engine.catalog import Catalog
 from o2o_mining.engine.checks import conform, counting
+from o2o_mining.engine.failures import judging_bytes
 from o2o_mining.engine.publication import write_changed
 from o2o_mining.engine.snapshot import last_published, put_manifest, remove_old
-from o2o_mining.engine.sql import csv_reader, literal, quoted, sql_type, understood
+from o2o_mining.engine.sql import csv_reader, literal, parquet_reader, quoted, sql_type, understood
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -99,14 +100,13 @@ class DuckDBEngine(Engine):
 
     def scan_parquet(self, path: Path, names: Sequence[str]) -> ir.Table:
         """Return columns of a Parquet file as ``f0, f1, …``, with ``_ordinal`` counting the rows from 0."""
-        # By position: DuckDB renames columns that differ in case alone, and takes folders named a=b for columns.
-        read = f"read_parquet({literal(str(path))}, file_row_number = true, hive_partitioning = false)"
-        types = [row[1] for row in self.connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()]
         given = pq.read_schema(path).names
+        read = parquet_reader(path, given)
+        with judging_bytes():
+            types = [row[1] for row in self.connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()]
         places = [given.index(name) for name in names]
         columns = ", ".join(f"{understood(f'c{place}', types[place])} AS f{i}" for i, place in enumerate(places))
-        every = ", ".join(f"c{i}" for i in range(len(given)))
-        return self._view(f"SELECT {columns}, _ordinal FROM {read} AS t({every}, _ordinal)")
+        return self._view(f"SELECT {columns}, {ORDINAL} FROM {read}")
 
     def read(self, table: str) -> ir.Table:
         """Return a contract table; of feeds also ``_file``."""

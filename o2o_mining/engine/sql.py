@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from o2o_mining.contracts.schema import Column
@@ -43,6 +44,24 @@ def csv_reader(path: Path, n_fields: int, header: bool) -> str:
         f" escape = '\"', nullstr = '', columns = {{{columns}}}, max_line_size = {_MAX_RECORD_BYTES},"
         f" compression = 'none', hive_partitioning = false)"
     )
+
+
+def parquet_reader(path: Path, given: Sequence[str]) -> str:
+    """Return what reads a Parquet file as ``c0, c1, …`` and the rows' numbers from 0, ``_ordinal``.
+
+    By position: DuckDB renames columns that differ in case alone, and takes folders named a=b for columns.
+
+    Examples
+    --------
+    >>> parquet_reader(Path("a.parquet"), ["store_id"]).endswith(" AS t(c0, _ordinal)")
+    True
+    """
+    columns = ", ".join(f"c{i}" for i in range(len(given)))
+    # A column of the file that has the name of DuckDB's own number of a row stands in its way.
+    taken = "file_row_number" in map(str.lower, given)
+    number = "row_number() OVER () - 1" if taken else "file_row_number"
+    read = f"read_parquet({literal(str(path))}, hive_partitioning = false)"
+    return f"(SELECT *, {number} FROM {read}) AS t({columns}, _ordinal)"  # noqa: S608 - quoted
 
 
 # A record over this size is refused by DuckDB; the record splitter rejects it before.

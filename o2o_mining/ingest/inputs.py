@@ -33,7 +33,7 @@ class Staged:
     Attributes
     ----------
     table
-        The records, with ``_ordinal`` unless they come in the order of the file.
+        The records, with ``_ordinal`` unless they come in the order of the file; nothing if no line is a record.
     names
         Column of the table to name in the file.
     raw
@@ -44,11 +44,55 @@ class Staged:
         From which records on, counted from 0, which distances lie between their numbers and their lines.
     """
 
-    table: ir.Table
+    table: ir.Table | None
     names: Mapping[str, str]
     raw: tuple[str, ...] = ()
     malformed: tuple[Malformed, ...] = ()
     line_changes: tuple[Sequence[int], Sequence[int]] = ((0,), (1,))
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What identifies the content of files.
+
+    Attributes
+    ----------
+    sha256
+        Of the contents, one after the other.
+    states
+        What the system said of each file before its content was read.
+    """
+
+    sha256: str
+    states: Mapping[Path, tuple[int, ...]]
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Refuse what is read of the files meanwhile if they are no longer those the digest was taken of.
+
+        A second digest would be a second pass over all data; the system's own record of a change costs nothing.
+
+        Raises
+        ------
+        O2OError
+            If a file changed or is gone.
+        """
+        try:
+            yield
+        except Exception:
+            self._check()  # a file that changes can fail in any way
+            raise
+        self._check()
+
+    def _check(self) -> None:
+        for path, state in self.states.items():
+            with reading(path):
+                changed = _state(path) != state
+            if changed:
+                raise O2OError(
+                    f"{path} changed while it was read",
+                    next_step="put whole files into the folder, by renaming them when they are written; then run again",
+                )
 
 
 class Input(ABC):
@@ -64,7 +108,7 @@ class Input(ABC):
     path: str
 
     @abstractmethod
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """Return what identifies the content."""
 
     @abstractmethod
@@ -138,17 +182,30 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def sha256_of(*paths: Path) -> str:
-    """Return the SHA-256 of the contents of files, one after the other.
+def fingerprint_of(*paths: Path) -> Fingerprint:
+    """Return the fingerprint of files.
 
     Raises
     ------
     O2OError
         If a file cannot be read.
+
+    Examples
+    --------
+    >>> fingerprint_of().sha256[:8]
+    'e3b0c442'
     """
     digest = hashlib.sha256()
+    states = {}
     for path in paths:
         with reading(path), path.open("rb") as file:
+            states[path] = _state(path)
             while block := file.read(2**20):
                 digest.update(block)
-    return digest.hexdigest()
+    return Fingerprint(digest.hexdigest(), states)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Return what differs once a file was written to or replaced; the moment of change cannot be set back."""
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

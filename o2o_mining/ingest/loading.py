@@ -76,14 +76,16 @@ def load(engine: Engine, ledger: Ledger, found: Input) -> Booking | None:
     The same content under another path is judged again, so that the path has its own counts,
     but changes no feed: what it holds was loaded and may have been corrected since.
     """
-    sha256 = found.fingerprint()
+    fingerprint = found.fingerprint()
+    sha256 = fingerprint.sha256
     if ledger.knows(found, sha256):
         return None
     booking = Booking(found.feed, found.path, ledger.id_of(found), sha256)
     with tempfile.TemporaryDirectory(prefix="o2o-") as scratch:
-        staged = found.stage(engine, Path(scratch))
-        # Before the transaction: of a table that is new in it, deleting a row would write all others again.
-        records = _judged(engine, booking, staged)
+        with fingerprint.holding():
+            staged = found.stage(engine, Path(scratch))
+            # Before the transaction: of a table that is new in it, deleting a row would write all others again.
+            records = _judged(engine, booking, staged)
         with engine.transaction():
             engine.delete("quarantine", feed=found.feed, file=found.path)
             if staged is not None:
@@ -94,7 +96,7 @@ def load(engine: Engine, ledger: Ledger, found: Input) -> Booking | None:
 
 
 def _judged(engine: Engine, booking: Booking, staged: Staged | None) -> ir.Table | None:
-    if staged is None or not staged.names:
+    if staged is None or staged.table is None:
         return None
     return engine.stage(judged(contract(booking.feed), staged.table, staged.names, staged.raw))
 

@@ -62,6 +62,8 @@ class Records:
         Names in the header; none for an empty file.
     start
         Where the first byte after the header lies.
+    good
+        How many records are well formed.
     malformed
         What is no record.
     edits
@@ -76,6 +78,7 @@ class Records:
 
     fields: tuple[str, ...]
     start: int
+    good: int
     malformed: tuple[Malformed, ...]
     edits: tuple[Edit, ...]
     line_feeds: int
@@ -164,6 +167,7 @@ class _Scanner:
         return Records(
             fields=self.fields,
             start=self.start,
+            good=self.good,
             malformed=tuple(self.malformed),
             edits=tuple(self.edits),
             line_feeds=self.line_feeds,

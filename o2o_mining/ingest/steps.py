@@ -11,6 +11,7 @@ import pandas as pd
 
 from o2o_mining.contracts.catalogue import contract, tables
 from o2o_mining.contracts.schema import Kind
+from o2o_mining.core.redaction import redact
 from o2o_mining.engine.base import StepReport
 from o2o_mining.ingest.inputs import Source
 from o2o_mining.ingest.loading import LEDGER, Booking, Ledger, load
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # The row of data_quality that speaks of all files together.
 ALL = "(all)"
+# Where a file has no header its first record stands for one, or all of it.
+_SHOWN_COLUMNS, _SHOWN_LETTERS = 20, 64
 
 
 def load_feeds(
@@ -66,7 +69,9 @@ def _feed_report(engine: Engine, ledger: Ledger, feed: str, loaded: list[Booking
         if booking.missing_columns:
             notes.append(f"{booking.file}: lacks the column(s) {', '.join(booking.missing_columns)}")
         if booking.unknown_columns:
-            unknown = ", ".join(booking.unknown_columns)
+            more = len(booking.unknown_columns) - _SHOWN_COLUMNS
+            shown = ", ".join(redact(name[:_SHOWN_LETTERS]) for name in booking.unknown_columns[:_SHOWN_COLUMNS])
+            unknown = f"{shown} and {more} more" if more > 0 else shown
             notes.append(f"{booking.file}: column(s) {unknown} left out, {feed} has none such")
     rows = engine.execute(engine.read(feed).count())
     return StepReport(

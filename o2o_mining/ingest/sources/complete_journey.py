@@ -18,7 +18,7 @@ from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.portable import to_local, to_utc
-from o2o_mining.ingest.inputs import Found, Input, Staged, sha256_of
+from o2o_mining.ingest.inputs import Fingerprint, Found, Input, Staged, fingerprint_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -112,10 +112,10 @@ class MappedFeed(Input):
         """The table's file."""
         return self.files[self.table].name
 
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of all tables, since most feeds are made of several, this one's first."""
+    def fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of all tables, since most feeds are made of several, this one's first."""
         others = sorted(self.files.keys() - {self.table})
-        return sha256_of(*(self.files[name] for name in (self.table, *others)))
+        return fingerprint_of(*(self.files[name] for name in (self.table, *others)))
 
     def stage(self, engine: Engine, scratch: Path) -> Staged:
         """Return the canonical rows."""

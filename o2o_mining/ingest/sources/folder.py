@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 
 from o2o_mining.contracts.catalogue import contract, tables
 from o2o_mining.contracts.schema import Kind
-from o2o_mining.core.errors import UsageError
+from o2o_mining.core.errors import UnreadableError, UsageError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import ORDINAL, Engine
-from o2o_mining.ingest.inputs import Found, Input, Staged, sha256_of
+from o2o_mining.ingest.inputs import Fingerprint, Found, Input, Staged, fingerprint_of, reading
 from o2o_mining.ingest.readable import write_readable
 from o2o_mining.ingest.records import UNREADABLE, Malformed, scan
 
@@ -90,25 +90,28 @@ class CsvFile(Input):
     path: str
     file: Path
 
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of the file."""
-        return sha256_of(self.file)
+    def fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of the file."""
+        return fingerprint_of(self.file)
 
     def stage(self, engine: Engine, scratch: Path) -> Staged | None:
         """Return the records as text; a file that cannot be read to its end is one malformed line."""
         try:
             records = scan(self.file)
         except UNREADABLE as error:
-            return _unreadable(engine, error)
+            return _unreadable(self.file, error)
         if not records.fields:
             return None
+        names = {f"f{i}": name for i, name in enumerate(records.fields)}
+        if not records.good:  # a file without line feeds may be one header of a million names
+            return Staged(None, names, malformed=records.malformed)
         readable = self.file
         if self.file.name.endswith(".gz") or not records.readable:  # not every gzip is one to the database
             readable = scratch / "readable.csv"
             write_readable(self.file, records, readable)
         return Staged(
             table=engine.scan_text(readable, len(records.fields)).drop(ORDINAL),
-            names={f"f{i}": name for i, name in enumerate(records.fields)},
+            names=names,
             malformed=records.malformed,
             line_changes=records.line_changes,
         )
@@ -122,9 +125,9 @@ class ParquetFile(Input):
     path: str
     file: Path
 
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of the file."""
-        return sha256_of(self.file)
+    def fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of the file."""
+        return fingerprint_of(self.file)
 
     def stage(self, engine: Engine, scratch: Path) -> Staged | None:
         """Return the rows in the file's own types; ``line`` is the row's number from 1."""
@@ -132,12 +135,12 @@ class ParquetFile(Input):
         try:
             names = pq.read_schema(self.file).names
             _read_through(self.file, known)
-        except (OSError, ValueError, pa.ArrowException) as error:
-            return _unreadable(engine, error)
-        if not names:
+            table = engine.scan_parquet(self.file, names) if names else None
+        except (OSError, ValueError, pa.ArrowException, UnreadableError) as error:
+            return _unreadable(self.file, error)
+        if table is None:
             return None
-        fields = {f"f{i}": name for i, name in enumerate(names)}
-        return Staged(table=engine.scan_parquet(self.file, names), names=fields)
+        return Staged(table=table, names={f"f{i}": name for i, name in enumerate(names)})
 
 
 def _read_through(file: Path, known: Sequence[str]) -> None:
@@ -150,7 +153,10 @@ def _read_through(file: Path, known: Sequence[str]) -> None:
                     column.cast(pa.string())
 
 
-def _unreadable(engine: Engine, error: Exception) -> Staged:
-    empty = engine.stage(engine.read("coupon_products").limit(0).mutate(_ordinal=0))
+def _unreadable(file: Path, error: Exception) -> Staged:
+    """Return one malformed line for a file that is broken; a disk or a right that fails says nothing of the file."""
+    if isinstance(error, OSError) and error.errno:
+        with reading(file):
+            raise error
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return Staged(table=empty, names={}, malformed=(Malformed(1, f"(the file cannot be read: {said})"),))
+    return Staged(table=None, names={}, malformed=(Malformed(1, f"(the file cannot be read: {said})"),))

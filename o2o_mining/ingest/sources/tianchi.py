@@ -17,7 +17,7 @@ import ibis
 from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import ORDINAL
-from o2o_mining.ingest.inputs import Found, Input, Staged, reading, sha256_of, with_lines
+from o2o_mining.ingest.inputs import Fingerprint, Found, Input, Staged, fingerprint_of, reading, with_lines
 from o2o_mining.ingest.readable import write_readable
 from o2o_mining.ingest.records import Records, scan
 
@@ -99,8 +99,8 @@ class _File:
     _staged: ir.Table | None = None
 
     @cached_property
-    def sha256(self) -> str:
-        return sha256_of(self.path)
+    def fingerprint(self) -> Fingerprint:
+        return fingerprint_of(self.path)
 
     @cached_property
     def records(self) -> Records:
@@ -132,9 +132,9 @@ class MappedFeed(Input):
         """The file's name."""
         return self.file.path.name
 
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of the file."""
-        return self.file.sha256
+    def fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of the file."""
+        return self.file.fingerprint
 
     def stage(self, engine: Engine, scratch: Path) -> Staged | None:
         """Return the canonical rows; lines that are no records count for the first feed of the file."""

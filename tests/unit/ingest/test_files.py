@@ -146,6 +146,45 @@ def test_parquet_columns_whose_names_differ_in_case_alone_are_told_apart(world: 
     assert world.values("stores", "store_id", "lat") == [("a", None)]
 
 
+def test_a_parquet_column_with_the_name_of_the_databases_own_row_number_does_no_harm(world: World) -> None:
+    names = ["file_row_number", "File_Row_Number", "filename", "file_index", "_ordinal", "_reason", "_raw"]
+    unknown = {name: ["x", "x"] for name in names}
+    world.put("stores.parquet", pa.table({"store_id": ["a", None], "merchant_id": ["m", "m"], **unknown}))
+    world.load()
+    assert world.quality() == {"stores.parquet": (2, 1, 1, 0)}
+    assert world.quarantine() == [(2, "missing_key", None)]
+
+
+def test_a_rejected_record_of_hundreds_of_columns_is_shown_whole(world: World) -> None:
+    more = 400
+    header = STORES.strip() + "".join(f",x{i}" for i in range(more))
+    world.put("stores.csv", f"{header}\na,m,91{',1' * more}\n")
+    world.load()
+    assert world.rows("quarantine")[0]["raw"] == f"a,m,91{',1' * more}"
+
+
+def test_a_file_without_line_feeds_is_one_header_and_is_not_told_whole(world: World) -> None:
+    world.put("stores.csv", STORES.replace("\n", "\r") + "a,m,1\r" * 30_000 + "b,ann@example.com,1")
+    (note,) = world.load()["stores"].notes
+    assert world.quality() == {"stores.csv": (0, 0, 0, 0)}
+    assert "\ra" in note
+    assert "@" not in note
+    assert len(note) < 2000
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet"])
+def test_a_disk_that_fails_says_nothing_of_the_file(world: World, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    world.put(f"stores{ending}", STORES)
+    for step in ("scan", "pq.read_schema"):
+        monkeypatch.setattr(f"o2o_mining.ingest.sources.folder.{step}", failing)
+    with pytest.raises(O2OError, match=rf"cannot read .*stores{ending}: Input/output error"):
+        world.load()
+    assert world.quality() == {}
+
+
 def test_a_gzip_with_a_comment_or_padding_is_read(world: World) -> None:
     text = (STORES + "a,m,1\n").encode()
     plain = gzip.compress(text, mtime=0)

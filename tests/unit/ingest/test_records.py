@@ -8,7 +8,6 @@ import io
 import time
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,6 +21,7 @@ from o2o_mining.engine.duckdb import DuckDBEngine
 from o2o_mining.ingest import lines, readable, records
 from o2o_mining.ingest.readable import write_readable
 from o2o_mining.ingest.records import UNREADABLE, Records, scan
+from tests.unit.ingest.slow_reading import by_the_rule
 
 ENGINE = DuckDBEngine(":memory:", Settings(threads=1))
 
@@ -30,95 +30,6 @@ ENGINE = DuckDBEngine(":memory:", Settings(threads=1))
 def _closed() -> Iterator[None]:
     yield
     ENGINE.close()
-
-
-# -- the rule of the page, written as slowly as it reads -----------------------------------------------------------
-
-
-@dataclass
-class Expected:
-    """What a file holds by the rule."""
-
-    names: list[str] = field(default_factory=list)
-    good: list[tuple[int, list[str]]] = field(default_factory=list)
-    malformed: list[tuple[int, str]] = field(default_factory=list)
-
-
-def _bare(line: bytes) -> bytes:
-    return line.removesuffix(b"\n").removesuffix(b"\r")
-
-
-def _parse(raw: bytes) -> list[bytes] | None:
-    """Read one record byte by byte; nothing if its quotes do not close or text follows one that did."""
-    fields, at = [], 0
-    while True:
-        if raw[at : at + 1] == b'"':
-            value, at = b"", at + 1
-            while True:
-                byte = raw[at : at + 1]
-                if not byte:
-                    return None
-                if byte == b'"' and raw[at + 1 : at + 2] == b'"':
-                    value, at = value + b'"', at + 2
-                elif byte == b'"':
-                    at += 1
-                    break
-                else:
-                    value, at = value + byte, at + 1
-        else:
-            end = at
-            while raw[end : end + 1] not in (b"", b","):
-                end += 1
-            value, at = raw[at:end], end
-        fields.append(value)
-        if at == len(raw):
-            return fields
-        if raw[at : at + 1] != b",":
-            return None
-        at += 1
-
-
-def _record(physical: list[bytes], first: int, limit: int) -> tuple[list[bytes], int] | None:
-    """Take lines until the quotes close; return the fields and the number of lines."""
-    for count in range(1, min(limit, len(physical) - first) + 1):
-        raw = _bare(b"".join(physical[first : first + count]))
-        fields = _parse(raw)
-        if fields is not None:
-            return fields, count
-    return None
-
-
-def by_the_rule(data: bytes, limit: int = 100) -> Expected:
-    found = Expected()
-    physical = _lines(data)
-    at = 0
-    while at < len(physical):
-        if not physical[at].strip(b"\r\n"):
-            at += 1
-            continue
-        record = _record(physical, at, limit)
-        if not found.names:
-            fields, count = record or (_bare(physical[at]).split(b","), 1)
-            found.names = [f.decode("utf-8", "replace") for f in fields]
-        elif record is None or len(record[0]) != len(found.names):
-            count = 1
-            found.malformed.append((at + 1, _bare(physical[at]).decode("utf-8", "replace")))
-        else:
-            fields, count = record
-            raw = b"".join(physical[at : at + count])
-            try:
-                raw.decode()
-                found.good.append((at + 1, [f.decode() for f in fields]))
-            except UnicodeDecodeError:
-                found.malformed.append((at + 1, _bare(raw).decode("utf-8", "replace")))
-        at += count
-    return found
-
-
-def _lines(data: bytes) -> list[bytes]:
-    parts = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    physical = [part + b"\n" for part in parts[:-1]]
-    return [*physical, parts[-1]] if parts[-1] else physical
 
 
 # -- comparing -----------------------------------------------------------------------------------------------------
