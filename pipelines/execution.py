@@ -14,6 +14,8 @@ from dagster._core.execution.plan.objects import ErrorSource
 from o2o_mining.core.errors import O2OError
 from o2o_mining.core.settings import SETTINGS_FILE
 from o2o_mining.engine.base import StepReport
+from o2o_mining.engine.failures import explaining
+from o2o_mining.engine.home import home_path
 from o2o_mining.engine.snapshot import read_manifest
 from pipelines.assets.ingest import FEEDS
 from pipelines.definitions import JOB, build_definitions
@@ -62,7 +64,11 @@ def run(kind: str, folder: Path | None, home: Path | str | None, as_of: date | N
     O2OError
         If anything fails; what was published before stays.
     """
-    with open_house(kind, folder, home, say) as house, open_instance() as instance:
+    with (
+        explaining(home_path(home, source=kind)),
+        open_house(kind, folder, home, say) as house,
+        open_instance() as instance,
+    ):
         end_orphans(instance)
         definitions = build_definitions(
             first_day=house.settings.first_partition, house=dg.ResourceDefinition.hardcoded_resource(house)
@@ -125,6 +131,8 @@ def _failure(house: House, outcome: Any) -> O2OError:
     for event in outcome.filter_events(lambda event: event.is_step_failure):
         if event.step_failure_data.error_source is ErrorSource.INTERRUPT:
             raise KeyboardInterrupt
+        if house.failure:
+            return O2OError(f"{event.step_key} failed: {house.failure.message}", next_step=house.failure.next_step)
         error = event.step_failure_data.error
         while error and error.cause:
             error = error.cause

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from o2o_mining.core.errors import O2OError
 from o2o_mining.core.redaction import redact
 from o2o_mining.core.settings import Settings, read_settings
 from o2o_mining.engine.base import Engine, StepReport
@@ -35,6 +36,8 @@ class House:
         Told what is going on.
     reports
         What the steps reported so far, by table.
+    failure
+        What stopped the last step, where the user can mend it.
     """
 
     home: Path
@@ -43,6 +46,7 @@ class House:
     sources: tuple[Source, ...]
     say: Say
     reports: dict[str, StepReport] = field(default_factory=dict)
+    failure: O2OError | None = None
 
     @property
     def now(self) -> date | None:

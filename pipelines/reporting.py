@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dagster as dg
 import pandas as pd
@@ -98,7 +100,11 @@ def _chart_page(house: House, report: StepReport, name: str, as_of: date | None)
     """Write a chart as a page that works without the internet and return its address."""
     stem = "-".join(part for part in (report.table, str(as_of or ""), name.replace(" ", "_")) if part)
     path = (house.home / "charts" / f"{stem}.html").resolve()
-    report.charts[name]().write_html(path, include_plotlyjs="directory")
+    # Both files by a rename: what a full disk leaves of Plotly's own would be taken for whole ever after.
+    with TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
+        report.charts[name]().write_html(Path(folder) / path.name, include_plotlyjs="directory")
+        for file in Path(folder).iterdir():
+            file.replace(path.with_name(file.name))
     return path.as_uri()
 
 

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import click
 
-from o2o_mining.core.errors import O2OError, UsageError
+from o2o_mining.core.errors import UsageError
+from o2o_mining.engine.failures import explained
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -34,7 +35,10 @@ def reporting_errors(command: _Command) -> _Command:
     def guarded(*args: Any, **options: Any) -> Any:
         try:
             return command(*args, **options)
-        except O2OError as error:
+        except Exception as raised:
+            error = explained(raised, Path(options.get("home") or "var"))
+            if error is None:
+                raise
             if options.get("as_json"):
                 print_json({"error": error.message, "next": error.next_step})
             else:

@@ -99,7 +99,7 @@ def _text(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
-        text = str(error).strip() or type(error).__name__
+        text = str(error).strip().removeprefix("IO Error: ") or type(error).__name__
         # SQLite does not say which file it is, and nothing but Dagster's own state is kept there.
         text = f"the state of Dagster in var/dagster: {text}" if isinstance(error, sqlite3.Error) else text
     return redact(" ".join(text.split()))

@@ -61,11 +61,11 @@ def put_manifest(folder: Path, content: Mapping[str, Any], *, run_id: str) -> st
     """Write a manifest, switch the pointer to it, and return the snapshot's name."""
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     name = hashlib.sha256(text.encode()).hexdigest()[:16]
-    _replace(folder / "manifests" / f"{name}.json", text)
+    replace_text(folder / "manifests" / f"{name}.json", text)
     entry = {"snapshot": name, "run_id": run_id, "published_at": datetime.now(UTC).isoformat(timespec="seconds")}
-    with (folder / RUNS).open("a", encoding="utf-8") as runs:
-        runs.write(json.dumps(entry) + "\n")
-    _replace(folder / POINTER, json.dumps({"snapshot": name, "manifest": f"manifests/{name}.json"}) + "\n")
+    runs = (folder / RUNS).read_text(encoding="utf-8") if (folder / RUNS).exists() else ""
+    replace_text(folder / RUNS, runs + json.dumps(entry) + "\n")  # on a full disk half a line could be added
+    replace_text(folder / POINTER, json.dumps({"snapshot": name, "manifest": f"manifests/{name}.json"}) + "\n")
     return name
 
 
@@ -137,7 +137,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file so that whoever reads it finds the old text or the new one, and never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".new")
     with temporary.open("w", encoding="utf-8") as file:

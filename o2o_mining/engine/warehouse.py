@@ -18,6 +18,7 @@ from o2o_mining.core.errors import HomeError, WarehouseBusyError
 from o2o_mining.core.settings import SETTINGS_FILE, Settings, read_settings, write_settings
 from o2o_mining.engine.duckdb import DuckDBEngine
 from o2o_mining.engine.origin import HOME_FILE, read_origin
+from o2o_mining.engine.snapshot import replace_text
 
 WAREHOUSE_FILE = "warehouse.duckdb"
 LOCK_FILE = "warehouse.lock"
@@ -59,11 +60,22 @@ def open_warehouse(home: Path, origin: Origin) -> Iterator[DuckDBEngine]:
         raise HomeError(f"cannot write to {home}: {error.strerror}", next_step="pass another --home") from None
     with _held(home):
         _bind(home, origin)
-        engine = DuckDBEngine(home / WAREHOUSE_FILE, read_settings(home, origin.defaults))
+        engine = _open(home, read_settings(home, origin.defaults))
         try:
             yield engine
         finally:
             engine.close()
+
+
+def _open(home: Path, settings: Settings) -> DuckDBEngine:
+    """Open the warehouse; a new one gets its name when it is whole, since half a file can never be opened again."""
+    path, new = home / WAREHOUSE_FILE, home / f"{WAREHOUSE_FILE}.new"
+    if not path.exists():
+        for file in home.glob(new.name + "*"):
+            file.unlink()
+        DuckDBEngine(new, settings).close()
+        new.replace(path)
+    return DuckDBEngine(path, settings)
 
 
 @contextmanager
@@ -124,4 +136,4 @@ def _bind(home: Path, origin: Origin) -> None:
     if not (home / SETTINGS_FILE).exists():
         write_settings(home, origin.defaults)
     content = {"source": origin.kind, "input": origin.place, "contracts": contracts_version()}
-    (home / HOME_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    replace_text(home / HOME_FILE, json.dumps(content, indent=1) + "\n")

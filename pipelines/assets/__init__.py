@@ -8,6 +8,7 @@ import dagster as dg
 
 from o2o_mining.core.moments import parse_day
 from o2o_mining.engine.base import StepReport
+from o2o_mining.engine.failures import explained
 from pipelines.house import House
 from pipelines.reporting import check_spec, result, spec
 
@@ -18,16 +19,19 @@ SECONDS_TO_RETRY = 2
 
 
 @contextmanager
-def retrying() -> Iterator[None]:
+def retrying(house: House) -> Iterator[None]:
     """Try a step a second time when the disk failed it; a broken contract would only fail again.
 
+    What the user can mend is noted in the house, since Dagster keeps of an error its text alone.
     Dagster's own retry policy is not used: it takes an interrupt from the keyboard for a failure, too.
     """
+    house.failure = None
     try:
         yield
-    except OSError as error:
-        raise dg.RetryRequested(max_retries=1, seconds_to_wait=SECONDS_TO_RETRY) from error
-    except RuntimeError as error:
+    except Exception as error:
+        house.failure = explained(error, house.home)
+        if isinstance(error, OSError):
+            raise dg.RetryRequested(max_retries=1, seconds_to_wait=SECONDS_TO_RETRY) from error
         if str(error) == "Query interrupted":  # how the warehouse answers an interrupt from the keyboard
             raise KeyboardInterrupt from error
         raise
@@ -59,10 +63,10 @@ def table_assets(
         context: dg.AssetExecutionContext, house: dg.ResourceParam[House]
     ) -> Iterator[dg.MaterializeResult[None]]:
         as_of = parse_day(context.partition_key) if context.has_partition_key else None
-        with retrying():
+        with retrying(house):
             made = step(house, as_of or date.min)
             reports = [made] if isinstance(made, StepReport) else list(made)
-        for report in reports:
-            yield result(house, report, as_of=as_of)
+            results = [result(house, report, as_of=as_of) for report in reports]
+        yield from results
 
     return write

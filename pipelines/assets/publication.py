@@ -23,7 +23,7 @@ def assets() -> list[dg.AssetsDefinition]:
         kinds={"parquet"},
     )
     def publish(context: dg.AssetExecutionContext, house: dg.ResourceParam[House]) -> dg.MaterializeResult[None]:
-        with retrying():
+        with retrying(house):
             name = house.engine.publish(
                 house.home / "snapshots",
                 inputs=loaded_inputs(house.engine),

@@ -63,7 +63,8 @@ def _content(ending: str) -> bytes:
 
 def _after(patch: pytest.MonkeyPatch, owner: type, step: str, change: Callable[[], None], *, of: str = "") -> None:
     """Let something happen, once, after a step; of one file alone if it is said of which."""
-    whole, happened = getattr(owner, step), []
+    whole = getattr(owner, step)
+    happened: list[bool] = []
 
     def changing(self: Any, *args: Any, **options: Any) -> Any:
         result = whole(self, *args, **options)
