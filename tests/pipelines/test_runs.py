@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import date
 from pathlib import Path
 
@@ -136,3 +137,32 @@ def test_a_run_started_in_dagster_works_on_what_the_environment_says(
     with open_instance() as instance:
         assert job.execute_in_process(instance=instance, partition_key="2024-03-21", run_config=silent).success
     assert len(o2o_mining.load("purchases", home=tmp_path / "mine")) == 3
+
+
+def test_a_chart_that_cannot_be_written_leaves_no_part_of_what_all_charts_need(tmp_path: Path) -> None:
+    class Picture:
+        def write_html(self, file: Path, **_: object) -> None:
+            (file.parent / "plotly.min.js").write_text("half of it")
+            raise OSError("the disk is full")
+
+    engine = DuckDBEngine(":memory:", Settings())
+    (tmp_path / "charts").mkdir()
+    house = House(tmp_path, engine, Settings(), (), lambda _: None)
+    with pytest.raises(OSError, match="the disk is full"):
+        result(house, StepReport("merchants", 0, charts={"a picture": Picture}), as_of=None)
+    assert list((tmp_path / "charts").iterdir()) == []
+    engine.close()
+
+
+def test_what_the_environment_caused_is_told_with_the_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> StepReport:
+        raise OSError(errno.ENOSPC, "No space left on device", "purchases.parquet")
+
+    monkeypatch.setattr("o2o_mining.marts.steps.build_purchases", full)
+    monkeypatch.setattr("pipelines.assets.SECONDS_TO_RETRY", 0)
+    with pytest.raises(O2OError, match=r"purchases failed: purchases\.parquet: No space left on device") as said:
+        run("folder", write(tmp_path / "in", "offline_redemptions"), "home", None, lambda _: None)
+    assert said.value.next_step.startswith("make room on the disks of home")
+    assert not Path("home/snapshots/current.json").exists()

@@ -141,3 +141,11 @@ def test_settings_that_are_wrong_stop_before_the_warehouse_is_touched(tmp_path: 
     (tmp_path / "settings.toml").write_text("lookback = 7\n")
     with pytest.raises(HomeError, match="unknown setting 'lookback'"), open_warehouse(tmp_path, ORIGIN):
         pass
+
+
+def test_what_a_full_disk_left_of_a_new_warehouse_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "warehouse.duckdb.new").write_bytes(b"half a file")
+    (tmp_path / "warehouse.duckdb.new.wal").write_bytes(b"half a log")
+    with open_warehouse(tmp_path, ORIGIN) as engine:
+        assert all_rows(engine, "customers") == []
+    assert sorted(file.name for file in tmp_path.glob("warehouse.duckdb*")) == ["warehouse.duckdb"]

@@ -43,7 +43,7 @@ from tests.unit.ingest.damage import (
 from tests.unit.ingest.feeds_page import FEEDS
 from tests.unit.ingest.slow_reading import by_the_rule
 
-EXAMPLES = int(os.environ.get("O2O_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("O2O_EXAMPLES", "3"))
 
 Values = tuple[Any, ...]
 

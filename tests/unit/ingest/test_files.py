@@ -185,6 +185,16 @@ def test_a_disk_that_fails_says_nothing_of_the_file(world: World, monkeypatch: p
     assert world.quality() == {}
 
 
+def test_a_parquet_file_that_the_database_alone_refuses_is_one_malformed_line(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put("stores.parquet", "no Parquet at all")
+    monkeypatch.setattr("pyarrow.parquet.read_schema", lambda _: pa.schema({"store_id": pa.string()}))
+    monkeypatch.setattr("o2o_mining.ingest.sources.folder._read_through", lambda *_: None)
+    world.load()
+    assert world.quality() == {"stores.parquet": (1, 0, 1, 0)}
+
+
 def test_a_gzip_with_a_comment_or_padding_is_read(world: World) -> None:
     text = (STORES + "a,m,1\n").encode()
     plain = gzip.compress(text, mtime=0)
