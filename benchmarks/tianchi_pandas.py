@@ -199,21 +199,19 @@ def _first_in_first_out(receipts: pd.DataFrame, uses: pd.DataFrame) -> pd.DataFr
     short = t.step.groupby(group).cumsum().groupby(group).cummin().clip(upper=0)
     found = short == short.groupby(group).shift(fill_value=0)
     t["group"] = group
-    sides = {step: t[(t.step == step) & found] if step < 0 else t[t.step == step] for step in (1, -1)}
-    nth = {step: side.assign(nth=side.groupby("group").cumcount()) for step, side in sides.items()}
-    taken = nth[1].merge(nth[-1], on=["group", "nth"], suffixes=("", "_use"))
+    sides = (t[t.step == 1], t[(t.step == -1) & found])
+    givers, takers = (side.assign(nth=side.groupby("group").cumcount()) for side in sides)
+    taken = givers.merge(takers, on=["group", "nth"], suffixes=("", "_use"))
     return taken[["id", "id_use", "at_use"]].rename(columns={"id_use": "use", "at_use": "redeemed_at"})
 
 
 def journeys(log: Log, bought: pd.DataFrame, now: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the touches of every purchase, in order, and one row per journey that led to none."""
+    """Return the touches that serve a purchase, and one row per journey that led to none."""
     touches = log.all("touches")
     touches = touches[touches["at"] < now].sort_values(["at", "id"], ignore_index=True)
-    first = bought.drop_duplicates(["customer", "at"])
-    first = first[["customer", "at", "purchase"]].assign(purchased_at=first["at"])
+    first = bought.drop_duplicates(["customer", "at"])[["customer", "at", "purchase"]]
     served = pd.merge_asof(touches, first, on="at", by="customer", direction="forward", tolerance=LOOKBACK)
-    used = served[served.purchase.notna()].astype({"purchase": "int64"})
-    used = used.assign(channel="online")[["purchase", "at", "id", "channel"]].rename(columns={"at": "touched_at"})
+    used = served.loc[served.purchase.notna(), ["purchase", "at", "id"]].astype({"purchase": "int64"})
     rest = served[served.purchase.isna()].sort_values(["customer", "at", "id"])
     gap = rest["at"].diff()
     opens = (rest.customer != rest.customer.shift()) | (gap > LOOKBACK)
@@ -221,14 +219,15 @@ def journeys(log: Log, bought: pd.DataFrame, now: pd.Timestamp) -> tuple[pd.Data
         customer=("customer", "first"), started_at=("at", "min"), ended_at=("at", "max"), n_touches=("id", "size")
     )
     unconverted = unconverted[unconverted.ended_at + LOOKBACK < now]
-    return used, unconverted.reset_index(drop=True)
+    return used.rename(columns={"at": "touched_at"}), unconverted.reset_index(drop=True)
 
 
 def shares(bought: pd.DataFrame, used: pd.DataFrame) -> pd.DataFrame:
     """Return one touch a row with its share of its purchase by every model; no touch counts as one of ``direct``."""
     t = bought[["purchase", "at", "paid_amount"]].merge(used, on="purchase", how="left")
     t = t.sort_values(["purchase", "touched_at", "id"], ignore_index=True)
-    t["channel"] = t.channel.fillna("direct").astype("category")
+    # The files name no channel and no campaign: a touch was online, and a purchase without any is direct.
+    t["channel"] = pd.Categorical.from_codes(t.id.isna().astype("int8"), categories=["online", "direct"])
     t["campaign"] = pd.Categorical.from_codes(np.zeros(len(t), dtype="int8"), categories=["(none)"])
     group = t.groupby("purchase")
     place, n = group.cumcount() + 1, group["paid_amount"].transform("size")
@@ -296,16 +295,13 @@ def mine(folder: Path, out: Path) -> dict[str, dict[str, float]]:
     with _timed(stages, "segments"):
         segmented = segments(log, bought, now)
     with _timed(stages, "write"):
-        n_touches = {True: len(used), False: unconverted.n_touches.sum()}
-        n_journeys = {True: len(bought), False: len(unconverted)}
+        counts = {"journeys": [len(bought), len(unconverted)], "n_touches": [len(used), unconverted.n_touches.sum()]}
         states = held.groupby("state").agg(coupons=("id", "size"), days=("days_to_redeem", "sum"))
         tables = {
             "data_quality": pd.DataFrame(log.quality),
             "purchases": bought.groupby("source", observed=True).size().rename("purchases").reset_index(),
             "coupon_lifecycle": states.reset_index(),
-            "journeys": pd.DataFrame({"journeys": n_journeys, "n_touches": n_touches})
-            .rename_axis("converted")
-            .reset_index(),
+            "journeys": pd.DataFrame({"converted": [True, False], **counts}),
             "campaign_attribution": credited,
             "segments": segmented,
         }
