@@ -45,7 +45,9 @@ def to_money(cents: ir.IntegerValue) -> ir.DecimalValue:
     """
     units = floor_divide(cents, ibis.literal(100, "int64"))
     rest = ((cents - units * 100).cast("float64") / 100.0).cast(_MONEY)
-    return (units.cast(_MONEY) + rest).cast(_MONEY)
+    vast = (units.cast(_MONEY) + rest).cast(_MONEY)
+    # Up to here float64 is near enough for the cast to find the cent.
+    return (cents.abs() < 2**43).ifelse((cents.cast("float64") / 100.0).cast(_MONEY), vast)
 
 
 def floor_divide(whole: ir.IntegerValue, by: ir.IntegerValue) -> ir.IntegerValue:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import ibis
 
-from o2o_mining.attribution.models import DIRECT, ENDS, HALF_LIFE_DAYS, check_half_life, check_model
-from o2o_mining.contracts.events import TOUCH_MODELS
+from o2o_mining.attribution.models import DIRECT, ENDS, check_half_life
 from o2o_mining.engine.portable import days_between
 
 if TYPE_CHECKING:
@@ -43,71 +41,60 @@ def credited_touches(journeys: ir.Table, journey_touches: ir.Table) -> ir.Table:
     ).drop("n_touches")
 
 
-def weight_of(model: str) -> str:
-    """Return the column with what a touch weighs by a model, a whole number."""
-    return f"{model}_weight"
-
-
-def weights_of(model: str) -> str:
-    """Return the column with what all touches of a conversion weigh by a model together."""
-    return f"{model}_weights"
-
-
-def credits(  # noqa: A001 - the word of the trade; nobody here leaves the interpreter
-    journeys: ir.Table,
-    journey_touches: ir.Table,
-    *,
-    models: Sequence[str] = TOUCH_MODELS,
-    half_life_days: float = HALF_LIFE_DAYS,
-) -> ir.Table:
-    """One touch with what it weighs by each model.
+def weighed_touches(journeys: ir.Table, journey_touches: ir.Table, *, half_life_days: float) -> ir.Table:
+    """One touch with what the models look at beside its place.
 
     Parameters
     ----------
     journeys, journey_touches
         Columns as in the tables of these names.
-    models
-        Touch-level models.
     half_life_days
         For ``time_decay``.
 
     Returns
     -------
     ibis.Table
-        The columns of ``credited_touches``, and for each model the integers ``weight_of`` and ``weights_of`` it. The
-        touch has the share weight / weights of the conversion; the shares of a conversion add up to 1.
+        The columns of ``credited_touches``, ``last_named``, the position of the last touch that is not direct (of the
+        last one if all are), and the integers ``age_weight`` and ``age_weights``: what the touch weighs by its age, and
+        all touches of the conversion together.
     """
-    for model in models:
-        check_model(model)
     check_half_life(half_life_days)
-    touches = _aged(credited_touches(journeys, journey_touches), half_life_days=half_life_days)
-    weights = {weight_of(model): _weight(touches, model).cast("int64") for model in models}
-    totals = {weights_of(model): _weights(touches, model).cast("int64") for model in models}
-    return touches.mutate(**weights, **totals).drop("_age", "_ages", "_non_direct")
+    touches = credited_touches(journeys, journey_touches)
+    alone, several = touches.filter(touches.n == 1), touches.filter(touches.n > 1)
+    whole = ibis.literal(int(_YOUNGEST), "int64")
+    return alone.mutate(last_named=alone.n, age_weight=whole, age_weights=whole).union(
+        _aged(several, half_life_days=half_life_days)
+    )
 
 
 def _aged(touches: ir.Table, *, half_life_days: float) -> ir.Table:
-    """One touch with its weight by age, the sum of these, and the place of the last that is not direct."""
     journey = ibis.window(group_by=touches.journey_id)
     place = ibis.ifelse(touches.channel == DIRECT, ibis.null("int64"), touches.position)
     aged = touches.mutate(
-        _youngest=touches.touched_at.max().over(journey), _non_direct=place.max().over(journey).fill_null(touches.n)
+        _youngest=touches.touched_at.max().over(journey), last_named=place.max().over(journey).fill_null(touches.n)
     )
-    # A journey without a touch has no age; its one row weighs as the youngest.
-    behind = days_between(aged._youngest, aged.touched_at).fill_null(0.0)
+    behind = days_between(aged._youngest, aged.touched_at)
     decayed = (ibis.literal(2.0) ** (-behind / half_life_days) * _YOUNGEST).round()
-    weighed = aged.mutate(_age=decayed.cast("int64")).drop("_youngest")
-    return weighed.mutate(_ages=weighed._age.sum().over(group_by=weighed.journey_id).cast("int64"))
+    weighed = aged.mutate(age_weight=decayed.cast("int64")).drop("_youngest")
+    return weighed.mutate(age_weights=weighed.age_weight.sum().over(group_by=weighed.journey_id).cast("int64"))
 
 
-def _weight(touches: ir.Table, model: str) -> ir.IntegerValue:
-    """Return what the touch weighs by a model."""
+def weight(touches: ir.Table, model: str) -> ir.IntegerValue:
+    """Return what a touch weighs by a model, as a whole number.
+
+    Parameters
+    ----------
+    touches
+        What ``weighed_touches`` gives.
+    model
+        A touch-level model.
+    """
     if model == "linear":
-        return ibis.literal(1)
+        return ibis.literal(1, "int64")
     if model == "last_non_direct":
-        return touches.position == touches._non_direct
+        return (touches.position == touches.last_named).cast("int64")
     if model == "time_decay":
-        return touches._age
+        return touches.age_weight
     rule, first, last = ENDS[model], touches.position == 1, touches.position == touches.n
     opening, closing, between = rule.ends
     return ibis.cases(
@@ -117,16 +104,26 @@ def _weight(touches: ir.Table, model: str) -> ir.IntegerValue:
         (first, opening * (touches.n - 2)),
         (last, closing * (touches.n - 2)),
         else_=between,
-    )
+    ).cast("int64")
 
 
-def _weights(touches: ir.Table, model: str) -> ir.IntegerValue:
-    """Return what all touches of the conversion weigh by a model together."""
+def weights(touches: ir.Table, model: str) -> ir.IntegerValue:
+    """Return what all touches of a conversion weigh by a model together; a touch's share is its part of that.
+
+    Parameters
+    ----------
+    touches
+        What ``weighed_touches`` gives.
+    model
+        A touch-level model.
+    """
     if model == "linear":
         return touches.n
     if model == "last_non_direct":
-        return ibis.literal(1)
+        return ibis.literal(1, "int64")
     if model == "time_decay":
-        return touches._ages
+        return touches.age_weights
     rule = ENDS[model]
-    return ibis.cases((touches.n == 1, 1), (touches.n == 2, sum(rule.pair)), else_=sum(rule.ends) * (touches.n - 2))
+    return ibis.cases(
+        (touches.n == 1, 1), (touches.n == 2, sum(rule.pair)), else_=sum(rule.ends) * (touches.n - 2)
+    ).cast("int64")

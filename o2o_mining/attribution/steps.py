@@ -9,7 +9,7 @@ import ibis
 
 from o2o_mining.attribution.campaigns import Known, campaign_attribution, window_starts
 from o2o_mining.attribution.charts import campaign_returns, models_side_by_side
-from o2o_mining.attribution.ledger import ledger
+from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, StepReport
 
@@ -34,15 +34,15 @@ def build_attribution_ledger(engine: Engine, *, settings: Settings) -> StepRepor
     settings
         ``lookback_days``, which the journeys were cut with.
     """
-    booked = ledger(*(engine.read(table) for table in _JOURNEYS), stage=engine.stage)
-    rows = engine.write("attribution_ledger", booked, in_order=True)
-    engine.drop_staged()
-    entries = engine.read("attribution_ledger")
+    credited = touch_credits(*(engine.read(table) for table in _JOURNEYS))
+    engine.write("touch_credits", credited.order_by(["kind", "entry"]), in_order=True)
+    rows = engine.derive("attribution_ledger", entries(engine.read("touch_credits")), in_order=True)
+    booked = engine.read("attribution_ledger")
     totals: pd.DataFrame = engine.execute(
-        entries.group_by(["model", "kind"])
+        booked.group_by(["model", "kind"])
         .aggregate(
-            entries=entries.count(),
-            amount=entries.amount.sum(),
+            entries=booked.count(),
+            amount=booked.amount.sum(),
         )
         .order_by(["model", "kind"])
     )
@@ -108,7 +108,7 @@ def build_campaign_attribution(engine: Engine, *, as_of: date, settings: Setting
 
 def _known_ledger(engine: Engine, events: Mapping[str, ir.Table]) -> ir.Table:
     """Return the ledger as known before a day: as it is booked, if nothing has happened since."""
-    if engine.is_current("attribution_ledger", _JOURNEYS) and all(map(engine.is_known_whole, _JOURNEYS)):
+    if engine.is_current("touch_credits", _JOURNEYS) and all(map(engine.is_known_whole, _JOURNEYS)):
         return engine.read("attribution_ledger")
     return ledger(**events)
 

@@ -198,6 +198,33 @@ COUPON_LIFECYCLE = Table(
     at="received_at",
 )
 
+TOUCH_CREDITS = Table(
+    name="touch_credits",
+    room="attribution",
+    kind=Kind.WORKING,
+    row="One touch of one purchase, or of its refund: what the entries of all models about it are made of.",
+    columns=(
+        _key("kind", "text", "What is booked.", allowed=("credit", "refund")),
+        _key("entry", "text", "How the ids of its entries end: `<purchase_id>:<touch_id>`."),
+        Column("purchase_id", "text", "The purchase."),
+        _opt("touch_id", "text", "The touch; null for a purchase without any."),
+        Column("customer_id", "id", "The customer."),
+        Column("channel", "text", "Channel of the touch."),
+        _opt("campaign_id", "id", "Campaign of the touch."),
+        Column("credited_at", "timestamp", "When money was paid, or given back."),
+        Column("position", "int", "1 for the first touch of the journey.", low=1),
+        Column("n", "int", "Touches of the journey, at least 1.", low=1),
+        Column("last_named", "int", "Position of the last touch that is not direct; the last if all are.", low=1),
+        Column("age_weight", "int", "What the touch weighs by its age.", low=0),
+        Column("age_weights", "int", "What all touches of the journey weigh by their age.", low=0),
+        Column("cents", "int", "All that was paid, or given back, in hundredths."),
+        *(
+            Column(f"{model}_cents", "int", f"The part of the touch by the model {model}, in hundredths.")
+            for model in ("linear", "position", "j_shaped", "time_decay")
+        ),
+    ),
+)
+
 ATTRIBUTION_LEDGER = Table(
     name="attribution_ledger",
     room="attribution",
@@ -229,6 +256,7 @@ TABLES = (
     JOURNEYS,
     JOURNEY_TOUCHES,
     COUPON_LIFECYCLE,
+    TOUCH_CREDITS,
     ATTRIBUTION_LEDGER,
 )
 

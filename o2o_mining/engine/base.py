@@ -160,6 +160,22 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def derive(self, table: str, expr: ir.Table, *, as_of: date | None = None, in_order: bool = False) -> int:
+        """Let a table be what an expression over other tables gives whenever it is read, and return its rows.
+
+        Parameters
+        ----------
+        table
+            The table.
+        expr
+            Its rows; their key must follow from the keys of the other tables, since it is not checked.
+        as_of
+            The day, of a table that has one.
+        in_order
+            Whether the rows come in the order of the key.
+        """
+
+    @abstractmethod
     def append(self, table: str, expr: ir.Table) -> int:
         """Add rows to a table of events and return how many."""
 

@@ -68,7 +68,7 @@ class DuckDBEngine(Engine):
         self._changes: list[str] = []  # tables in the order in which they last changed
         self._violations: dict[tuple[str, date | None], list[Violation]] = {}
         self._catalog = Catalog(self.connection)
-        self._standing = self._standing_now()
+        self._views = self._views_now()
         self._create_tables()
 
     def _create_tables(self) -> None:
@@ -78,11 +78,11 @@ class DuckDBEngine(Engine):
         ).fetchall():
             self.connection.execute(f"DROP TABLE {quoted(name)}")
         for table in TABLES.values():
-            if table.name not in self._standing:
+            if table.name not in self._views:
                 self._create_table(table)
 
-    def _standing_now(self) -> set[str]:
-        """Return the working tables that are views: what they tell of has not changed since their day."""
+    def _views_now(self) -> set[str]:
+        """Return the contract tables that are reckoned from others when they are read."""
         found = self.connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal AND NOT temporary")
         return {name for (name,) in found.fetchall()}
 
@@ -129,7 +129,7 @@ class DuckDBEngine(Engine):
 
     def is_known_whole(self, table: str) -> bool:
         """Return whether an event table stands for what was known of it."""
-        return f"known_{table}" in self._standing
+        return f"known_{table}" in self._views
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class DuckDBEngine(Engine):
             self.connection.execute("ROLLBACK")
             self._violations.clear()
             self._changes.clear()
-            self._standing = self._standing_now()
+            self._views = self._views_now()
             raise
         else:
             self.connection.execute("COMMIT")
@@ -164,7 +164,7 @@ class DuckDBEngine(Engine):
         sql = self._compile(conform(declared, expr))
         with self.transaction():
             for name in (table, f"known_{table}"):
-                self._end_standing(name)
+                self._end_view(name)
             if declared.kind is Kind.MINED:
                 self.connection.execute(f"DELETE FROM {quoted(table)} WHERE as_of = ?", [as_of])
                 self.connection.execute(f"INSERT INTO {quoted(table)} {sql}")
@@ -175,25 +175,27 @@ class DuckDBEngine(Engine):
             self._enforce(declared, as_of)
         return rows
 
+    def derive(self, table: str, expr: ir.Table, *, as_of: date | None = None, in_order: bool = False) -> int:
+        """Let a table be what an expression over other tables gives whenever it is read, and return its rows."""
+        sql = self._compile(conform(contract(table), expr))
+        with self.transaction():
+            self._end_view(table)
+            self.connection.execute(f"DROP TABLE {quoted(table)}")
+            self.connection.execute(f"CREATE VIEW {quoted(table)} AS {sql}")
+            self._views.add(table)
+            self._catalog.forget(table)
+            return self._mark_changed(table, as_of, in_order=in_order)
+
     def let_stand(self, table: str, as_of: date) -> int:
         """Let an event table stand for what was known of it before a day, and return its rows."""
-        name = f"known_{table}"
-        day = f"CAST({literal(str(as_of))} AS DATE)"
-        with self.transaction():
-            self._end_standing(name)
-            self.connection.execute(f"DROP TABLE {quoted(name)}")
-            self.connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT {day} AS as_of, * FROM {quoted(table)}")
-            self._catalog.forget(name)
-            rows = self._mark_changed(name, as_of)
-        self._standing.add(name)
-        return rows
+        return self.derive(f"known_{table}", self.read(table).mutate(as_of=ibis.literal(as_of)), as_of=as_of)
 
-    def _end_standing(self, name: str) -> None:
-        if name in self._standing:
+    def _end_view(self, name: str) -> None:
+        if name in self._views:
             self.connection.execute(f"DROP VIEW {quoted(name)}")
             self._create_table(contract(name))
             self._catalog.forget(name)
-            self._standing.remove(name)
+            self._views.remove(name)
 
     def append(self, table: str, expr: ir.Table) -> int:
         """Add rows to a table of events and return how many."""
@@ -288,8 +290,8 @@ class DuckDBEngine(Engine):
 
     def violations(self, table: Table, *, as_of: date | None = None) -> list[Violation]:
         """Check a table, or one slice, against its contract and return the rules that are broken."""
-        if table.name in self._standing:
-            table = contract(table.name.removeprefix("known_"))
+        if table.name in self._views:
+            table = contract(table.name.removeprefix("known_"))  # it has the same rows
         as_of = as_of if table.kind is Kind.MINED else None
         known = self._violations.get((table.name, as_of))
         if known is not None:
@@ -298,7 +300,7 @@ class DuckDBEngine(Engine):
         where = f" WHERE as_of = {literal(str(as_of))}" if table.kind is Kind.MINED else ""
         (row,) = self.connection.execute(sql + where).fetchall()
         broken = [Violation(name, int(count)) for name, count in zip(rules, row, strict=True) if count]
-        repeated = self._repeated_keys(table, as_of)
+        repeated = 0 if table.name in self._views else self._repeated_keys(table, as_of)
         found = [Violation("repeated_key", repeated), *broken] if repeated else broken
         self._violations[table.name, as_of] = found
         return found

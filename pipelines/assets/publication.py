@@ -16,7 +16,7 @@ def assets() -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         name=SNAPSHOT,
-        deps=[table.name for table in TABLES.values() if table.name != "loaded_files"],
+        deps=[table.name for table in TABLES.values() if table.published],
         group_name="publication",
         description="Immutable Parquet files of every published table, and the manifest that lists them.",
         owners=[OWNER],

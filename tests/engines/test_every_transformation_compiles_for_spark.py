@@ -17,8 +17,8 @@ import o2o_mining
 from o2o_mining import marts, segmentation
 from o2o_mining.attribution.campaigns import Known, campaign_attribution
 from o2o_mining.attribution.cents import share_out
-from o2o_mining.attribution.credits import credited_touches, credits  # noqa: A004 - the word of the trade
-from o2o_mining.attribution.ledger import ledger
+from o2o_mining.attribution.credits import credited_touches, weighed_touches
+from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.marts import bought, choices, people
 from o2o_mining.marts.knowledge import later_rows
@@ -115,7 +115,9 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     ),
     "marts.chained": lambda: chained(*feed("restatements", "restatements")),
     "attribution.credited_touches": lambda: credited_touches(*feed(*JOURNEYS)),
-    "attribution.credits": lambda: credits(*feed(*JOURNEYS)),
+    "attribution.weighed_touches": lambda: weighed_touches(*feed(*JOURNEYS), half_life_days=7.0),
+    "attribution.touch_credits": lambda: touch_credits(*feed("purchases", *JOURNEYS)),
+    "attribution.entries": lambda: entries(*feed("touch_credits")),
     "attribution.ledger": lambda: ledger(*feed("purchases", *JOURNEYS)),
     "attribution.share_out": lambda: share_out(
         ibis.table({"id": "string", "i": "int64", "cents": "int64", "w": "int64", "all": "int64"}, name="parts"),

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from o2o_mining.attribution.credits import credits  # noqa: A004 - the word of the trade
 from o2o_mining.attribution.ledger import ledger
 from o2o_mining.attribution.paths import attribute
 from o2o_mining.contracts.catalogue import contract
@@ -191,9 +190,9 @@ def test_amounts_beyond_float64_are_split_exactly(engine: DuckDBEngine) -> None:
 def test_an_unknown_model_or_half_life_is_refused() -> None:
     world = World([Buy("o:1")])
     with pytest.raises(UsageError, match="not available yet"):
-        credits(*world.events()[1:], models=("markov",))
+        ledger(*world.events(), models=("markov",))
     with pytest.raises(UsageError, match="half_life_days"):
-        credits(*world.events()[1:], half_life_days=0)
+        ledger(*world.events(), half_life_days=0)
 
 
 def test_the_ledger_fits_its_contract(engine: DuckDBEngine) -> None:

@@ -24,7 +24,7 @@ def _store() -> Iterator[DuckDBEngine]:
 @pytest.fixture
 def engine(_store: DuckDBEngine) -> DuckDBEngine:
     for table in TABLES:
-        _store._end_standing(table)
+        _store._end_view(table)
         _store.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of the catalogue
     _store._changes.clear()  # as if it were opened anew
     return _store
