@@ -34,9 +34,7 @@ def build_attribution_ledger(engine: Engine, *, settings: Settings) -> StepRepor
     settings
         ``lookback_days``, which the journeys were cut with.
     """
-    credited = touch_credits(*(engine.read(table) for table in _JOURNEYS))
-    engine.write("touch_credits", credited.order_by(["kind", "entry"]), in_order=True)
-    rows = engine.derive("attribution_ledger", entries(engine.read("touch_credits")), in_order=True)
+    rows = _book(engine)
     booked = engine.read("attribution_ledger")
     totals: pd.DataFrame = engine.execute(
         booked.group_by(["model", "kind"])
@@ -104,6 +102,24 @@ def build_campaign_attribution(engine: Engine, *, as_of: date, settings: Setting
             "campaign_returns": lambda: campaign_returns(one_model, model=SHOWN_MODEL),
         },
     )
+
+
+def _book(engine: Engine) -> int:
+    """Write what the ledger is read from, or of it what belongs to customers whose journeys changed since."""
+    events = [engine.read(table) for table in _JOURNEYS]
+    customers = engine.concerned("touch_credits", _JOURNEYS)
+    with engine.transaction():
+        if customers is None:
+            credited = touch_credits(*events).order_by(["kind", "entry"])
+            engine.write("touch_credits", credited, in_order=True)
+            rows = engine.derive("attribution_ledger", entries(engine.read("touch_credits")), in_order=True)
+        else:
+            credited = touch_credits(*(rows.semi_join(customers, "customer_id") for rows in events))
+            engine.rewrite("touch_credits", credited, customers, derived=["attribution_ledger"])
+            rows = int(engine.execute(engine.read("attribution_ledger").count()))
+        engine.followed("touch_credits", {})
+    engine.drop_staged()
+    return rows
 
 
 def _known_ledger(engine: Engine, events: Mapping[str, ir.Table]) -> ir.Table:

@@ -223,6 +223,7 @@ TOUCH_CREDITS = Table(
             for model in ("linear", "position", "j_shaped", "time_decay")
         ),
     ),
+    at="credited_at",
 )
 
 ATTRIBUTION_LEDGER = Table(

@@ -160,6 +160,51 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def rewrite(self, table: str, expr: ir.Table, customers: ir.Table, *, derived: Sequence[str] = ()) -> int:
+        """Replace the rows of some customers in a table of events, and return the rows of the table.
+
+        Parameters
+        ----------
+        table
+            The table.
+        expr
+            All rows that these customers have now.
+        customers
+            The customers, staged.
+        derived
+            Tables that are derived from this one.
+
+        Raises
+        ------
+        ContractError
+            If keys or nulls break the contract; nothing is changed then.
+        """
+
+    @abstractmethod
+    def changes_since(self, table: str, inputs: Sequence[str]) -> tuple[dict[str, Any], ir.Table] | None:
+        """Return what a table was made with, and the ``table, name, value`` that changed in its inputs since.
+
+        Changed rows, old and new, are told of by the customers and tracking codes that they name; those of tables that
+        concern no customer by their keys. None if everything may have changed.
+        """
+
+    def concerned(self, table: str, events: Sequence[str]) -> ir.Table | None:
+        """Return the customers, staged, whose rows in tables of events changed since a table was made of these.
+
+        None if all may have changed.
+        """
+        since = self.changes_since(table, events)
+        if since is None:
+            return None
+        _, changed = since
+        named = changed.filter(changed.name == "customer_id")
+        return self.stage(named.select(customer_id="value").distinct())
+
+    @abstractmethod
+    def followed(self, table: str, told: Mapping[str, Any]) -> None:
+        """Note that a table has followed all changes of its inputs, and what else it was made with."""
+
+    @abstractmethod
     def derive(self, table: str, expr: ir.Table, *, as_of: date | None = None, in_order: bool = False) -> int:
         """Let a table be what an expression over other tables gives whenever it is read, and return its rows.
 
@@ -231,10 +276,11 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def published(self, folder: Path, table: str) -> tuple[ir.Table, date] | None:
-        """Return a table as the last snapshot has it, and the snapshot's default day.
+    def restated(self, folder: Path, table: str) -> tuple[ir.Table, ir.Table, date] | None:
+        """Return what the last snapshot has of a table of events, the table, and the snapshot's default day.
 
-        None if nothing was published, or before anything was mined, or under other contracts.
+        Months in which nothing has changed since are left out of both. None if nothing has changed at all, if nothing
+        was published, or before anything was mined, or under other contracts.
         """
 
     @abstractmethod

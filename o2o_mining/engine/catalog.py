@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from o2o_mining.contracts.schema import Kind, Table
-from o2o_mining.engine.sql import literal, quoted
+from o2o_mining.engine.sql import literal, month_of, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from o2o_mining.engine.snapshot import Stored
 
 WHOLE = "all"
-UNDATED = "undated"
 MONTHLY_ABOVE = 1_000_000
 _TABLE = """
 CREATE TABLE IF NOT EXISTS _slices (
@@ -74,25 +73,55 @@ class Catalog:
         """Forget all parts of a table."""
         self._connection.execute("DELETE FROM _slices WHERE table_name = ?", [table])
 
-    def book(self, table: Table, as_of: date | None, *, in_order: bool) -> int:
-        """Count the parts of a table, or of one day of it, as new and not yet in any file; return their rows."""
-        self._connection.execute(
-            "DELETE FROM _slices WHERE table_name = ? AND as_of IS NOT DISTINCT FROM ?", [table.name, as_of]
-        )
-        where = f"WHERE as_of = {literal(str(as_of))}" if table.kind is Kind.MINED and as_of else ""
+    def book(self, table: Table, as_of: date | None, *, in_order: bool = False, months: set[str] | None = None) -> int:
+        """Count the parts of a table, or of one day of it, as new and not yet in any file; return their rows.
+
+        Parameters
+        ----------
+        table, as_of
+            The table, and the day of a mined one.
+        in_order
+            Whether the rows lie in the order of the key.
+        months
+            The months whose rows changed; none means all.
+        """
+        parts, before = self._counted(table, as_of), self._parts(table.name, as_of)
+        changed = set(parts) if months is None else months | (set(parts) - before)
+        if WHOLE in parts and months:
+            changed = {WHOLE}
+        for part in sorted(changed | (before - set(parts))):
+            self._connection.execute(
+                "DELETE FROM _slices WHERE table_name = ? AND as_of IS NOT DISTINCT FROM ? AND part = ?",
+                [table.name, as_of, part],
+            )
+        for part in sorted(changed & set(parts)):
+            self._connection.execute(
+                "INSERT INTO _slices VALUES (?, ?, ?, ?, ?, NULL, NULL)",
+                [table.name, as_of, part, parts[part], in_order],
+            )
+        return sum(parts.values())
+
+    def _counted(self, table: Table, as_of: date | None) -> dict[str, int]:
         name = quoted(table.name)
+        where = f"WHERE as_of = {literal(str(as_of))}" if table.kind is Kind.MINED and as_of else ""
         ((rows,),) = self._connection.execute(f"SELECT count(*) FROM {name} {where}").fetchall()
-        parts = [(WHOLE, rows)]
-        if table.at and rows > MONTHLY_ABOVE:
-            parts = self._connection.execute(
-                f"SELECT coalesce(strftime({quoted(table.at)}, '%Y-%m'), {literal(UNDATED)}) AS month, count(*)"
-                f" FROM {name} GROUP BY month"
-            ).fetchall()
-        self._connection.executemany(
-            "INSERT INTO _slices VALUES (?, ?, ?, ?, ?, NULL, NULL)",
-            [[table.name, as_of, part, count, in_order] for part, count in sorted(parts)],
+        if not table.at or rows <= MONTHLY_ABOVE:
+            return {WHOLE: int(rows)}
+        found = self._connection.execute(
+            f"SELECT {month_of(quoted(table.at))} AS month, count(*) FROM {name} GROUP BY month"
         )
-        return int(rows)
+        return dict(found.fetchall())
+
+    def _parts(self, table: str, as_of: date | None) -> set[str]:
+        found = self._connection.execute(
+            "SELECT part FROM _slices WHERE table_name = ? AND as_of IS NOT DISTINCT FROM ?", [table, as_of]
+        )
+        return {part for (part,) in found.fetchall()}
+
+    def changed(self, table: str) -> tuple[set[str], set[str]]:
+        """Return the parts of a table that no file holds yet, and those that one holds."""
+        found = self._rows("part, file", "WHERE table_name = ?", table)
+        return {part for part, file in found if file is None}, {part for part, file in found if file is not None}
 
     def filed(self) -> list[tuple[Part, str | None]]:
         """Return every part with its file, or none."""

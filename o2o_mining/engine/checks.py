@@ -111,10 +111,10 @@ def out_of_range(column: Column, value: ir.Value) -> ir.BooleanValue | None:
 
 
 @cache
-def counting(name: str) -> tuple[tuple[str, ...], str]:
-    """Return a contract's rules over rows, and the query that counts how many rows break each."""
+def counting(name: str, rows_of: str) -> tuple[tuple[str, ...], str]:
+    """Return a contract's rules over rows, and the query that counts how many rows of a table break each."""
     table = contract(name)
-    rows = ibis.table(table.schema, name=name)
+    rows = ibis.table(table.schema, name=rows_of)
     rules: dict[str, ir.BooleanValue] = {}
     for rule, broken in broken_rules(table, rows):  # an order has two rules named time_order
         rules[rule] = rules[rule] | broken if rule in rules else broken

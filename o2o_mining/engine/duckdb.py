@@ -19,18 +19,20 @@ from o2o_mining.contracts.catalogue import TABLES, contract, contracts_version
 from o2o_mining.contracts.schema import Kind, Table
 from o2o_mining.core.errors import ContractError
 from o2o_mining.core.settings import Settings
-from o2o_mining.engine.base import ORDINAL, REASON, Engine, Upsert, Violation
-from o2o_mining.engine.catalog import Catalog
-from o2o_mining.engine.checks import conform, counting
+from o2o_mining.engine.base import ORDINAL, Engine, Upsert, Violation
+from o2o_mining.engine.catalog import WHOLE, Catalog
+from o2o_mining.engine.changes import Changes
+from o2o_mining.engine.checking import among, broken, repeated
+from o2o_mining.engine.checks import conform
 from o2o_mining.engine.failures import judging_bytes
 from o2o_mining.engine.publication import write_changed
+from o2o_mining.engine.rewriting import rewrite
 from o2o_mining.engine.snapshot import last_published, put_manifest, remove_old
-from o2o_mining.engine.sql import csv_reader, literal, parquet_reader, quoted, sql_type, understood
+from o2o_mining.engine.sql import csv_reader, in_month, literal, parquet_reader, quoted, sql_type, understood
+from o2o_mining.engine.upserts import FILE_COLUMN, upsert
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-FILE_COLUMN = "_file"
 
 
 class DuckDBEngine(Engine):
@@ -68,6 +70,7 @@ class DuckDBEngine(Engine):
         self._changes: list[str] = []  # tables in the order in which they last changed
         self._violations: dict[tuple[str, date | None], list[Violation]] = {}
         self._catalog = Catalog(self.connection)
+        self._log = Changes(self.connection)
         self._views = self._views_now()
         self._create_tables()
 
@@ -171,6 +174,7 @@ class DuckDBEngine(Engine):
             else:
                 self.connection.execute(f"CREATE OR REPLACE TABLE {quoted(table)} AS {sql}")
                 self._catalog.forget(table)
+                self._log.note_all(declared)
             rows = self._mark_changed(table, as_of, in_order=in_order)
             self._enforce(declared, as_of)
         return rows
@@ -249,42 +253,39 @@ class DuckDBEngine(Engine):
     def upsert(self, feed: str, staged: ir.Table, *, file_id: int) -> Upsert:
         """Load the staged rows without a ``_reason`` into a feed, and use up the staged table."""
         declared = contract(feed)
-        given, target = quoted(staged.get_name()), quoted(feed)
-        keys = ", ".join(map(quoted, declared.key))
-        number = ORDINAL if ORDINAL in staged.columns else "rowid"
         with self.transaction():
-            if REASON in staged.columns:
-                self.connection.execute(f"DELETE FROM {given} WHERE {REASON} IS NOT NULL")
-            repeats = self._number(
-                f"DELETE FROM {given} WHERE {number} IN (SELECT {number} FROM {given}"
-                f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {number} DESC) > 1)"
-            )
-            if not self._number(f"SELECT count(*) FROM (SELECT 1 FROM {target} LIMIT 1)"):
-                return Upsert(self._become(declared, staged, file_id), repeats)
-            same_key = " AND ".join(f"s.{quoted(k)} = t.{quoted(k)}" for k in declared.key)
-            same_row = " AND ".join(f"s.{quoted(c)} IS NOT DISTINCT FROM t.{quoted(c)}" for c in declared.column_names)
-            repeats += self._number(f"DELETE FROM {given} AS s USING {target} AS t WHERE {same_key} AND {same_row}")
-            self.connection.execute(f"DELETE FROM {target} AS t USING {given} AS s WHERE {same_key}")
-            columns = ", ".join(map(quoted, declared.column_names))
-            accepted = self._number(f"INSERT INTO {target} SELECT {columns}, {int(file_id)} FROM {given}")
-            if accepted:
-                self._mark_changed(feed, None)
-        return Upsert(accepted=accepted, duplicates=repeats)
+            loaded = upsert(self.connection, self._log, declared, staged.get_name(), list(staged.columns), int(file_id))
+            if loaded.counts.accepted:
+                self._mark_changed(feed, None, months=loaded.months)
+        return loaded.counts
 
-    def _become(self, feed: Table, staged: ir.Table, file_id: int) -> int:
-        """Let a staged table become an empty feed, since writing its rows again takes longer than judging them."""
-        given, target = quoted(staged.get_name()), quoted(feed.name)
-        rows = self._number(f"SELECT count(*) FROM {given}")
-        if rows:
-            for name in staged.columns:
-                if name not in feed.column_names:
-                    self.connection.execute(f"ALTER TABLE {given} DROP COLUMN {quoted(name)}")
-            self.connection.execute(f"ALTER TABLE {given} ADD COLUMN {FILE_COLUMN} INTEGER DEFAULT {int(file_id)}")
-            self.connection.execute(f"ALTER TABLE {given} ALTER COLUMN {FILE_COLUMN} DROP DEFAULT")
-            self.connection.execute(f"DROP TABLE {target}")
-            self.connection.execute(f"ALTER TABLE {given} RENAME TO {target}")
-            self._mark_changed(feed.name, None)
+    def rewrite(self, table: str, expr: ir.Table, customers: ir.Table, *, derived: Sequence[str] = ()) -> int:
+        """Replace the rows of some customers in a table of events, and return the rows of the table."""
+        declared, came = contract(table), self._next_name()
+        fresh = self.stage(conform(declared, expr))
+        with self.transaction():
+            self._end_view(f"known_{table}")
+            months = rewrite(
+                self.connection, self._log, declared, fresh=fresh.get_name(), customers=customers.get_name(), came=came
+            )
+            for name in (*derived, table):
+                rows = self._mark_changed(name, None, months=months)
+            self._violations[table, None] = [
+                *repeated(self.connection, declared, where=among(declared, came)),
+                *broken(self.connection, declared, rows=came),
+            ]
+            self.connection.execute(f"DROP TABLE {came}")
+            self._enforce(declared, None)
         return rows
+
+    def changes_since(self, table: str, inputs: Sequence[str]) -> tuple[dict[str, Any], ir.Table] | None:
+        """Return what a table was made with, and the ``table, name, value`` that changed in its inputs since."""
+        found = self._log.since(table, inputs)
+        return None if found is None else (found[0], self._view(found[1]))
+
+    def followed(self, table: str, told: Mapping[str, Any]) -> None:
+        """Note that a table has followed all changes of its inputs, and what else it was made with."""
+        self._log.followed(table, told)
 
     # -- checking ------------------------------------------------------------------------------------------------
 
@@ -293,30 +294,14 @@ class DuckDBEngine(Engine):
         if table.name in self._views:
             table = contract(table.name.removeprefix("known_"))  # it has the same rows
         as_of = as_of if table.kind is Kind.MINED else None
-        known = self._violations.get((table.name, as_of))
-        if known is not None:
-            return known
-        rules, sql = counting(table.name)
-        where = f" WHERE as_of = {literal(str(as_of))}" if table.kind is Kind.MINED else ""
-        (row,) = self.connection.execute(sql + where).fetchall()
-        broken = [Violation(name, int(count)) for name, count in zip(rules, row, strict=True) if count]
-        repeated = 0 if table.name in self._views else self._repeated_keys(table, as_of)
-        found = [Violation("repeated_key", repeated), *broken] if repeated else broken
-        self._violations[table.name, as_of] = found
-        return found
-
-    def _repeated_keys(self, table: Table, as_of: date | None) -> int:
-        keys = ", ".join(quoted(key) for key in table.key)
-        if self._catalog.is_in_order(table.name):
-            # Rows that each come after the one before repeat none: a third of the time of counting them by key.
-            row = f"({keys})" if len(table.key) > 1 else keys
-            return self._number(
-                f"SELECT count(*) FROM (SELECT {row} <= lag({row}) OVER () AS b FROM {quoted(table.name)}) WHERE b"
-            )
-        where = f"WHERE as_of = {literal(str(as_of))}" if table.kind is Kind.MINED else ""
-        return self._number(
-            f"SELECT count(*) FROM (SELECT 1 FROM {quoted(table.name)} {where} GROUP BY {keys} HAVING count(*) > 1)"
-        )
+        if (table.name, as_of) not in self._violations:
+            where = f"WHERE as_of = {literal(str(as_of))}" if table.kind is Kind.MINED else ""
+            found = broken(self.connection, table, rows=table.name, where=where)
+            if table.name not in self._views:
+                in_order = self._catalog.is_in_order(table.name)
+                found = [*repeated(self.connection, table, where=where, in_order=in_order), *found]
+            self._violations[table.name, as_of] = found
+        return self._violations[table.name, as_of]
 
     def _enforce(self, table: Table, as_of: date | None) -> None:
         nulls = [v for v in self.violations(table, as_of=as_of) if v.rule.startswith(("missing_value", "repeated"))]
@@ -346,14 +331,24 @@ class DuckDBEngine(Engine):
         remove_old(folder, keep=keep)
         return name
 
-    def published(self, folder: Path, table: str) -> tuple[ir.Table, date] | None:
-        """Return a table as the last snapshot has it, and the snapshot's default day."""
+    def restated(self, folder: Path, table: str) -> tuple[ir.Table, ir.Table, date] | None:
+        """Return what the last snapshot has of a table and the table, where they may differ, and when it was told."""
         found = last_published(folder, table, contracts=contracts_version())
         if found is None:
             return None
         files, now = found
-        listed = ", ".join(literal(str(file)) for file in files)
-        return self._view(f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"), now
+        changed, same = self._catalog.changed(table)
+        old = [file for part, file in files.items() if part not in same]
+        if not changed and not old:
+            return None
+        declared = contract(table)
+        columns = ", ".join(map(quoted, declared.published_names))
+        months = " OR ".join(in_month(quoted(declared.at), part) for part in changed) or "false"
+        where = "" if WHOLE in changed else f" WHERE {months}"
+        listed = ", ".join(literal(str(file)) for file in old)
+        empty = f"SELECT {columns} FROM {quoted(table)} WHERE false"
+        before = f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)" if old else empty
+        return self._view(before), self._view(f"SELECT {columns} FROM {quoted(table)}{where}"), now
 
     # -- small things --------------------------------------------------------------------------------------------
 
@@ -371,10 +366,12 @@ class DuckDBEngine(Engine):
         ((number,),) = self.connection.execute(sql).fetchall()
         return int(number)
 
-    def _mark_changed(self, table: str, as_of: date | None, *, in_order: bool = False) -> int:
+    def _mark_changed(
+        self, table: str, as_of: date | None, *, in_order: bool = False, months: set[str] | None = None
+    ) -> int:
         self._violations = {key: found for key, found in self._violations.items() if key[0] != table}
         self._changes = [*(name for name in self._changes if name != table), table]
-        return self._catalog.book(contract(table), as_of, in_order=in_order)
+        return self._catalog.book(contract(table), as_of, in_order=in_order, months=months)
 
     def close(self) -> None:
         """Give the file back."""

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from o2o_mining.contracts.catalogue import contract
-from o2o_mining.engine.catalog import UNDATED, WHOLE, Catalog, Part
+from o2o_mining.engine.catalog import WHOLE, Catalog, Part
 from o2o_mining.engine.snapshot import Stored, put_file
-from o2o_mining.engine.sql import literal, quoted
+from o2o_mining.engine.sql import in_month, literal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,11 +64,8 @@ def _rows_of(part: Part) -> str:
     conditions = []
     if part.as_of:
         conditions.append(f"as_of = {literal(str(part.as_of))}")
-    if part.part == UNDATED:
-        conditions.append(f"{quoted(table.at)} IS NULL")
-    elif part.part != WHOLE:
-        first = f"CAST({literal(part.part + '-01')} AS TIMESTAMP)"
-        conditions.append(f"{quoted(table.at)} >= {first} AND {quoted(table.at)} < {first} + INTERVAL 1 MONTH")
+    if part.part != WHOLE:
+        conditions.append(in_month(quoted(table.at), part.part))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     order = "" if part.in_order else f" ORDER BY {', '.join(map(quoted, table.key))}"
     return f"SELECT {columns} FROM {quoted(part.table)}{where}{order}"

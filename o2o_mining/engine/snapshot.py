@@ -85,17 +85,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return {"snapshot": pointer["snapshot"], **manifest}
 
 
-def last_published(folder: Path, table: str, *, contracts: str) -> tuple[list[Path], date] | None:
-    """Return the files of a table in the last snapshot, and that snapshot's default day.
+def last_published(folder: Path, table: str, *, contracts: str) -> tuple[dict[str, Path], date] | None:
+    """Return the files of a table of events in the last snapshot, by part, and that snapshot's default day.
 
     None if nothing was published, before anything was mined, under other contracts, or if a file is gone.
     """
     if not (folder / POINTER).exists():
         return None
     manifest = read_manifest(folder)
-    files = [folder / part["file"] for part in manifest["tables"].get(table, {"slices": []})["slices"]]
-    there = bool(files) and all(file.is_file() for file in files)
-    if not there or not manifest["now"] or manifest["contracts"] != contracts:
+    if not manifest["now"] or manifest["contracts"] != contracts:
+        return None
+    slices = manifest["tables"].get(table, {"slices": []})["slices"]
+    files = {part["part"]: folder / part["file"] for part in slices}
+    if not files or not all(file.is_file() for file in files.values()):
         return None
     return files, date.fromisoformat(manifest["now"])
 

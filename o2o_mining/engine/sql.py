@@ -77,6 +77,34 @@ def understood(name: str, given: str) -> str:
     return f"CAST({name} AS VARCHAR)" if given == '"NULL"' else name
 
 
+UNDATED = "undated"
+
+
+def month_of(moment: str) -> str:
+    """Return the expression for the month of a moment as text.
+
+    Examples
+    --------
+    >>> month_of("at")
+    "coalesce(strftime(at, '%Y-%m'), 'undated')"
+    """
+    return f"coalesce(strftime({moment}, '%Y-%m'), {literal(UNDATED)})"
+
+
+def in_month(moment: str, month: str) -> str:
+    """Return the condition that a moment lies in a month.
+
+    Examples
+    --------
+    >>> in_month("at", "undated")
+    'at IS NULL'
+    """
+    if month == UNDATED:
+        return f"{moment} IS NULL"
+    first = f"CAST({literal(month + '-01')} AS TIMESTAMP)"
+    return f"({moment} >= {first} AND {moment} < {first} + INTERVAL 1 MONTH)"
+
+
 def sql_type(column: Column) -> str:
     """Return a column's type as DuckDB writes it.
 

@@ -34,6 +34,7 @@ def journey_touches(
     now: date,
     lookback_days: int,
     reuse_touches: bool = False,
+    customers: ir.Table | None = None,
 ) -> ir.Table:
     """One touch within one journey.
 
@@ -49,6 +50,8 @@ def journey_touches(
         How long before a purchase a touch may lie, that moment included.
     reuse_touches
         Whether a touch serves every purchase within the lookback, also those at one moment.
+    customers
+        Those whose touches are looked at, as ``customer_id``; all if none are given. The purchases must be theirs.
 
     Returns
     -------
@@ -67,6 +70,8 @@ def journey_touches(
     """
     bought = purchases.filter(purchases.cancelled_at.isnull())
     contacts = all_touches(touches, sends).select(*_TOUCH)
+    if customers is not None:
+        contacts = contacts.semi_join(customers, "customer_id")
     lookback = ibis.interval(days=lookback_days)
     if reuse_touches:
         used = _every_purchase(contacts, bought, lookback)

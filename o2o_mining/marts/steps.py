@@ -13,6 +13,7 @@ from o2o_mining.engine.base import StepReport
 from o2o_mining.marts.coupon_lifecycle import coupon_states
 from o2o_mining.marts.features import KnownLogs, customer_features, customers_seen, lacking
 from o2o_mining.marts.guard import leak_guard
+from o2o_mining.marts.inputs import CONTACTS, COUPONS, MADE_OF, PURCHASES, RESTS_ON, feed, missing
 from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
 from o2o_mining.marts.knowledge import OWN_TIME, known_rows, later_rows
 from o2o_mining.marts.purchases import purchases_from_logs
@@ -31,17 +32,6 @@ if TYPE_CHECKING:
     from o2o_mining.core.settings import Settings
     from o2o_mining.engine.base import Engine
 
-_PURCHASES = ("online_orders", "offline_redemptions", "coupon_redemptions", "coupons")
-_CONTACTS = ("touches", "sends", "coupon_receipts", "campaigns")
-_COUPONS = ("coupon_receipts", "coupons", "coupon_redemptions", "offline_redemptions", "online_orders")
-# The event tables, and the feeds they are made of.
-_MADE_OF = {
-    "purchases": _PURCHASES,
-    "journey_touches": (*_PURCHASES, *_CONTACTS),
-    "journeys": (*_PURCHASES, *_CONTACTS),
-    "coupon_lifecycle": _COUPONS,
-}
-_RESTS_ON = {"journey_touches": ("purchases",), "journeys": ("purchases", "journey_touches")}
 _TRACED = ("online_orders", "touches", "sends", "coupon_receipts")
 _FEATURES = tuple(dict.fromkeys(feed for feature in FEATURES for any_of in feature.feeds for feed in any_of.split("|")))
 _LAST = {"online_orders": "ordered_at", "offline_redemptions": "redeemed_at", "coupon_redemptions": "redeemed_at"}
@@ -62,95 +52,11 @@ def default_as_of(engine: Engine) -> date | None:
     >>> default_as_of(DuckDBEngine(":memory:", Settings())) is None
     True
     """
-    moments = ibis.union(*(_feed(engine, feed).select(at=column) for feed, column in _LAST.items()))
+    moments = ibis.union(*(feed(engine, name).select(at=column) for name, column in _LAST.items()))
     last: pd.Timestamp | None = engine.execute(moments.aggregate(last=moments["at"].max())).loc[0, "last"]
     if last is None or last != last:  # NaT equals nothing, not even itself
         return None
     return last.date() + timedelta(days=1)
-
-
-def build_purchases(engine: Engine) -> StepReport:
-    """Write ``purchases``.
-
-    Examples
-    --------
-    >>> from o2o_mining.core.settings import Settings
-    >>> from o2o_mining.engine.duckdb import DuckDBEngine
-    >>> build_purchases(DuckDBEngine(":memory:", Settings())).rows
-    0
-    """
-    made = purchases_from_logs(*(_feed(engine, feed) for feed in _PURCHASES))
-    return StepReport("purchases", engine.write("purchases", made), notes=_missing(engine, _PURCHASES))
-
-
-def build_journey_touches(engine: Engine, *, now: date, settings: Settings) -> StepReport:
-    """Write ``journey_touches`` from ``purchases`` and the feeds.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    now
-        The default as_of of the input.
-    settings
-        For the lookback and whether touches are used again.
-
-    Examples
-    --------
-    >>> from datetime import date
-    >>> from o2o_mining.core.settings import Settings
-    >>> from o2o_mining.engine.duckdb import DuckDBEngine
-    >>> engine = DuckDBEngine(":memory:", Settings())
-    >>> build_journey_touches(engine, now=date(2024, 1, 1), settings=Settings()).notes[0]
-    'The feed touches is missing.'
-    """
-    made = journey_touches(
-        engine.read("purchases"),
-        *(_feed(engine, feed) for feed in _CONTACTS),
-        now=now,
-        lookback_days=settings.lookback_days,
-        reuse_touches=settings.reuse_touches,
-    )
-    return StepReport(
-        "journey_touches", engine.write("journey_touches", made), notes=_missing(engine, ("touches", "sends"))
-    )
-
-
-def build_journeys(engine: Engine) -> StepReport:
-    """Write ``journeys`` from ``purchases`` and ``journey_touches``.
-
-    Examples
-    --------
-    >>> from o2o_mining.core.settings import Settings
-    >>> from o2o_mining.engine.duckdb import DuckDBEngine
-    >>> build_journeys(DuckDBEngine(":memory:", Settings())).rows
-    0
-    """
-    made = journeys_from_touches(engine.read("purchases"), engine.read("journey_touches"))
-    return StepReport("journeys", engine.write("journeys", made))
-
-
-def build_coupon_lifecycle(engine: Engine, *, now: date) -> StepReport:
-    """Write ``coupon_lifecycle``.
-
-    Parameters
-    ----------
-    engine
-        The store.
-    now
-        The default as_of of the input.
-
-    Examples
-    --------
-    >>> from datetime import date
-    >>> from o2o_mining.core.settings import Settings
-    >>> from o2o_mining.engine.duckdb import DuckDBEngine
-    >>> build_coupon_lifecycle(DuckDBEngine(":memory:", Settings()), now=date(2024, 1, 1)).rows
-    0
-    """
-    made = coupon_states(*(_feed(engine, feed) for feed in _COUPONS), now=now)
-    notes = _missing(engine, ("coupon_receipts", "coupons"))
-    return StepReport("coupon_lifecycle", engine.write("coupon_lifecycle", made), notes=notes)
 
 
 def traced_share(engine: Engine, *, settings: Settings) -> float | None:
@@ -173,7 +79,7 @@ def traced_share(engine: Engine, *, settings: Settings) -> float | None:
     traced = traced_purchases(
         engine.read("purchases"),
         engine.read("coupon_lifecycle"),
-        *(_feed(engine, feed) for feed in _TRACED),
+        *(feed(engine, name) for name in _TRACED),
         lookback_days=settings.lookback_days,
     )
     value = engine.execute(share_traced(traced)).loc[0, "traced_share"]
@@ -207,42 +113,42 @@ def build_known(engine: Engine, *, as_of: date, settings: Settings) -> list[Step
     >>> [report.table for report in reports]
     ['known_purchases', 'known_journey_touches', 'known_journeys', 'known_coupon_lifecycle', 'known_customers']
     """
-    feeds = {feed: _known_feed(engine, feed, as_of) for feed in {*_PURCHASES, *_CONTACTS, *_COUPONS}}
-    same = {table for table in _MADE_OF if _is_known_whole(engine, table, as_of)}
+    feeds = {name: _known_feed(engine, name, as_of) for name in {*PURCHASES, *CONTACTS, *COUPONS}}
+    same = {table for table in MADE_OF if _is_known_whole(engine, table, as_of)}
     written = {}
 
     def write(table: str, made: ir.Table) -> None:
         name = f"known_{table}"
         written[name] = engine.let_stand(table, as_of) if table in same else engine.write(name, made, as_of=as_of)
 
-    write("purchases", purchases_from_logs(*(feeds[feed] for feed in _PURCHASES)))
+    write("purchases", purchases_from_logs(*(feeds[name] for name in PURCHASES)))
     purchases = engine.known("purchases", as_of)
     touches = journey_touches(
         purchases,
-        *(feeds[feed] for feed in _CONTACTS),
+        *(feeds[name] for name in CONTACTS),
         now=as_of,
         lookback_days=settings.lookback_days,
         reuse_touches=settings.reuse_touches,
     )
     write("journey_touches", touches)
     write("journeys", journeys_from_touches(purchases, engine.known("journey_touches", as_of)))
-    write("coupon_lifecycle", coupon_states(*(feeds[feed] for feed in _COUPONS), now=as_of))
+    write("coupon_lifecycle", coupon_states(*(feeds[name] for name in COUPONS), now=as_of))
     write("customers", _known_customers(engine, as_of))
     return [StepReport(table, rows) for table, rows in written.items()]
 
 
 def _is_known_whole(engine: Engine, table: str, as_of: date) -> bool:
     """Whether an event table as it stands is what was known before a day."""
-    feeds, events = _MADE_OF[table], _RESTS_ON.get(table, ())
+    feeds, events = MADE_OF[table], RESTS_ON.get(table, ())
     current = all(engine.is_current(name, feeds) for name in (table, *events)) and engine.is_current(table, events)
     if not current or default_as_of(engine) != as_of:
         return False
-    return not any(_knows_later(engine, table, feed, as_of) for feed in feeds if feed in OWN_TIME)
+    return not any(_knows_later(engine, table, name, as_of) for name in feeds if name in OWN_TIME)
 
 
-def _knows_later(engine: Engine, table: str, feed: str, as_of: date) -> bool:
-    later = later_rows(feed, _feed(engine, feed), as_of=as_of)
-    if feed == "coupon_receipts" and table != "coupon_lifecycle":
+def _knows_later(engine: Engine, table: str, name: str, as_of: date) -> bool:
+    later = later_rows(name, feed(engine, name), as_of=as_of)
+    if name == "coupon_receipts" and table != "coupon_lifecycle":
         later = later.filter(later.tracking_code.notnull())  # nothing else of a receipt is looked at there
     return bool(engine.execute(later.limit(1).count()))
 
@@ -250,7 +156,7 @@ def _knows_later(engine: Engine, table: str, feed: str, as_of: date) -> bool:
 def _known_customers(engine: Engine, as_of: date) -> ir.Table:
     """One customer of the feed; where that feed is missing altogether, one that any feed names."""
     feeds = OWN_TIME if engine.absence("customers") == "missing" else ("customers",)
-    return customers_seen([_known_feed(engine, feed, as_of) for feed in feeds])
+    return customers_seen([_known_feed(engine, name, as_of) for name in feeds])
 
 
 def build_customer_features(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
@@ -284,10 +190,10 @@ def build_customer_features(engine: Engine, *, as_of: date, settings: Settings) 
     """
     known = known_logs(engine, as_of)
     leak_guard(known.tables(), as_of=as_of, execute=engine.execute)
-    missing = [feed for feed in _FEATURES if engine.absence(feed) == "missing"]
-    made = customer_features(known, as_of=as_of, timezone=settings.timezone, missing=missing)
+    lost = [name for name in _FEATURES if engine.absence(name) == "missing"]
+    made = customer_features(known, as_of=as_of, timezone=settings.timezone, missing=lost)
     rows = engine.write("customer_features", made, as_of=as_of)
-    return StepReport("customer_features", rows, notes=(*_missing(engine, _FEATURES), *_not_computed(missing)))
+    return StepReport("customer_features", rows, notes=(*missing(engine, _FEATURES), *_not_computed(lost)))
 
 
 def known_logs(engine: Engine, as_of: date) -> KnownLogs:
@@ -302,8 +208,8 @@ def known_logs(engine: Engine, as_of: date) -> KnownLogs:
     """
     return KnownLogs(
         **{table: engine.known(table, as_of) for table in ("purchases", "journey_touches", "coupon_lifecycle")},
-        **{feed: _known_feed(engine, feed, as_of) for feed in ("customers", "reviews", "merchants", "stores")},
-        touches=all_touches(*(_known_feed(engine, feed, as_of) for feed in ("touches", "sends"))),
+        **{name: _known_feed(engine, name, as_of) for name in ("customers", "reviews", "merchants", "stores")},
+        touches=all_touches(*(_known_feed(engine, name, as_of) for name in ("touches", "sends"))),
         everybody=engine.known("customers", as_of),
     )
 
@@ -319,16 +225,8 @@ def _not_computed(missing: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _feed(engine: Engine, feed: str) -> ir.Table:
-    return engine.read(feed).select(*contract(feed).column_names)
-
-
-def _known_feed(engine: Engine, feed: str, as_of: date) -> ir.Table:
-    return known_rows(feed, _feed(engine, feed), as_of=as_of)
-
-
-def _missing(engine: Engine, feeds: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"The feed {feed} is {lack}." for feed in feeds if (lack := engine.absence(feed)))
+def _known_feed(engine: Engine, name: str, as_of: date) -> ir.Table:
+    return known_rows(name, feed(engine, name), as_of=as_of)
 
 
 def build_restatements(engine: Engine, *, as_of: date, snapshots: Path, settings: Settings) -> StepReport:
@@ -347,12 +245,12 @@ def build_restatements(engine: Engine, *, as_of: date, snapshots: Path, settings
     """
     found = []
     for table, told in TOLD.items():
-        before = engine.published(snapshots, table)
-        if before is None:
+        changed_since = engine.restated(snapshots, table)
+        if changed_since is None:
             continue
-        old, since = before
+        old, new, since = changed_since
         names = contract(table).published_names
-        changed = engine.stage(changed_rows(old.select(*names), engine.read(table).select(*names), told))
+        changed = engine.stage(changed_rows(old.select(*names), new.select(*names), told))
         found.append(restatements(changed, table=table, since=since, lookback_days=settings.lookback_days))
     slices = engine.read("restatements")
     held = slices.filter(slices.as_of == as_of).drop("as_of")

@@ -6,7 +6,7 @@ from datetime import date
 
 import dagster as dg
 
-from o2o_mining.marts import steps
+from o2o_mining.marts import event_steps, steps
 from o2o_mining.marts.knowledge import OWN_TIME
 from o2o_mining.marts.restatements import TOLD
 from pipelines.assets import Days, table_assets
@@ -36,20 +36,24 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
     # Where nothing is later than the day, the event tables stand for themselves.
     known_from = [*sorted({*_LOGS, *_CONTACTS, *OWN_TIME}), *_EVENTS]
     return [
-        table_assets({"purchases": _LOGS}, lambda house, _: steps.build_purchases(house.engine), name="purchases"),
+        table_assets(
+            {"purchases": _LOGS}, lambda house, _: event_steps.build_purchases(house.engine), name="purchases"
+        ),
         table_assets(
             {"journey_touches": ["purchases", *_CONTACTS]},
-            lambda house, day: steps.build_journey_touches(house.engine, now=_now(house, day), settings=house.settings),
+            lambda house, day: event_steps.build_journey_touches(
+                house.engine, now=_now(house, day), settings=house.settings
+            ),
             name="journey_touches",
         ),
         table_assets(
             {"journeys": ["purchases", "journey_touches"]},
-            lambda house, _: steps.build_journeys(house.engine),
+            lambda house, _: event_steps.build_journeys(house.engine),
             name="journeys",
         ),
         table_assets(
             {"coupon_lifecycle": [*_LOGS, "coupon_receipts"]},
-            lambda house, day: steps.build_coupon_lifecycle(house.engine, now=_now(house, day)),
+            lambda house, day: event_steps.build_coupon_lifecycle(house.engine, now=_now(house, day)),
             name="coupon_lifecycle",
         ),
         table_assets(

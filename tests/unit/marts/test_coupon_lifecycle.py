@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from o2o_mining.marts import steps
+from o2o_mining.marts import event_steps
 from tests.unit.marts.references import matched
 from tests.unit.marts.worlds import at, by_key, coupon, fill, order, receipt, use, visit
 
@@ -21,7 +21,7 @@ NOW = date(2024, 7, 1)
 
 
 def lifecycle(engine: DuckDBEngine, **feeds: list[Row]) -> dict[str, Row]:
-    steps.build_coupon_lifecycle(fill(engine, feeds), now=NOW)
+    event_steps.build_coupon_lifecycle(fill(engine, feeds), now=NOW)
     return by_key(engine, "coupon_lifecycle")
 
 

@@ -15,7 +15,7 @@ from o2o_mining.contracts.features import FEATURES
 from o2o_mining.contracts.schema import Column
 from o2o_mining.core.errors import ContractError
 from o2o_mining.core.settings import Settings
-from o2o_mining.marts import KnownLogs, all_touches, customer_features, leak_guard, steps
+from o2o_mining.marts import KnownLogs, all_touches, customer_features, event_steps, leak_guard, steps
 from o2o_mining.marts.knowledge import OWN_TIME
 from tests.unit.marts.random_world import random_world
 from tests.unit.marts.worlds import at, build, fill, order, receipt, review, rows, send, touch, use, visit
@@ -190,7 +190,7 @@ PLANTED: dict[str, tuple[World, str]] = {
 def unmasked(engine: DuckDBEngine) -> dict[str, ir.Table]:
     """Return what features are computed from, with all that is known by now."""
     build(engine, now=date(2025, 1, 1))
-    steps.build_coupon_lifecycle(engine, now=date(2025, 1, 1))
+    event_steps.build_coupon_lifecycle(engine, now=date(2025, 1, 1))
     tables = {name: engine.read(name) for name in ("purchases", "coupon_lifecycle", "customers", "reviews")}
     return tables | {"touches": all_touches(engine.read("touches"), engine.read("sends"))}
 
@@ -228,7 +228,7 @@ def _known(feed: str, planted: list[Row]) -> list[Row]:
 def test_a_feature_may_not_rest_on_a_reservation_that_lies_ahead(engine: DuckDBEngine) -> None:
     fill(engine, {"online_orders": [order("1", "05-30", reserved_for="06-02", fulfilment="reservation")]})
     ahead = Column("ahead", "int", "Reservations ahead.", available_at="reserved_for")
-    steps.build_purchases(engine)
+    event_steps.build_purchases(engine)
     tables = {"purchases": engine.read("purchases")}
     with pytest.raises(ContractError, match="feature ahead leaks: 1 rows of purchases have reserved_for"):
         leak_guard(tables, as_of=DAY, execute=engine.execute, features=[ahead])

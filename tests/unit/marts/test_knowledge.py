@@ -11,7 +11,7 @@ import pytest
 
 from o2o_mining.core.errors import ContractError, UsageError
 from o2o_mining.core.settings import Settings
-from o2o_mining.marts import known_rows, steps
+from o2o_mining.marts import event_steps, known_rows, steps
 from tests.unit.marts.random_world import random_world
 from tests.unit.marts.worlds import at, build, by_key, fill, order, receipt, rows, touch, use, visit
 
@@ -136,7 +136,7 @@ def test_tables_as_of_a_day_are_those_of_feeds_cut_on_that_day(engine: DuckDBEng
     masked = everything(engine, "known_")
     fill(engine, cut(world))
     build(engine, now=DAY, settings=settings)
-    steps.build_coupon_lifecycle(engine, now=DAY)
+    event_steps.build_coupon_lifecycle(engine, now=DAY)
     assert masked == everything(engine)
     assert all(masked.values())
 
@@ -150,7 +150,7 @@ def test_where_nothing_is_later_the_event_tables_are_copied_and_are_what_making_
     steps.build_known(engine, as_of=day, settings=Settings())
     made = everything(engine, "known_")
     build(engine, now=day)
-    steps.build_coupon_lifecycle(engine, now=day)
+    event_steps.build_coupon_lifecycle(engine, now=day)
     with monkeypatch.context() as patched:
         for name in ("purchases_from_logs", "journey_touches", "journeys_from_touches", "coupon_states"):
             patched.setattr(steps, name, lambda *_, **__: None)  # whoever writes what these make fails
@@ -178,7 +178,7 @@ def test_tables_do_not_depend_on_the_order_of_rows(engine: DuckDBEngine) -> None
             for feed, given in world.items()
         }
         build(fill(engine, given), now=DAY, settings=Settings(lookback_days=10))
-        steps.build_coupon_lifecycle(engine, now=DAY)
+        event_steps.build_coupon_lifecycle(engine, now=DAY)
         found.append(everything(engine))
     assert found[0] == found[1]
 
@@ -197,7 +197,7 @@ def test_every_step_works_when_feeds_are_missing(engine: DuckDBEngine, feeds: Wo
     # Without any order or redemption there is no default day; the first of all days stands for it.
     now = steps.default_as_of(engine) or date.min
     build(engine, now=now)
-    steps.build_coupon_lifecycle(engine, now=now)
+    event_steps.build_coupon_lifecycle(engine, now=now)
     assert steps.traced_share(engine, settings=Settings()) is None
     steps.build_known(engine, as_of=DAY, settings=Settings())
     report = steps.build_customer_features(engine, as_of=DAY, settings=Settings())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from o2o_mining.marts import steps
+from o2o_mining.marts import event_steps
 from tests.unit.marts.worlds import at, by_key, coupon, fill, order, use, visit
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def purchases(engine: DuckDBEngine, **feeds: list[Row]) -> dict[str, Row]:
     fill(engine, feeds)
-    steps.build_purchases(engine)
+    event_steps.build_purchases(engine)
     return by_key(engine, "purchases")
 
 
@@ -235,6 +235,6 @@ def test_amounts_stay_exact_to_the_cent(engine: DuckDBEngine) -> None:
 
 def test_missing_feeds_are_named_in_the_report(engine: DuckDBEngine) -> None:
     fill(engine, {"offline_redemptions": [visit("a", "03-02")]})
-    report = steps.build_purchases(engine)
+    report = event_steps.build_purchases(engine)
     assert (report.table, report.rows) == ("purchases", 1)
     assert report.notes[0] == "The feed online_orders is missing."

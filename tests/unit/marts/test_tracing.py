@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from o2o_mining.core.settings import Settings
-from o2o_mining.marts import steps
+from o2o_mining.marts import event_steps, steps
 from tests.unit.marts.worlds import fill, order, receipt, send, touch, use, visit
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ NOW = date(2024, 7, 1)
 
 def share(engine: DuckDBEngine, **feeds: list[Row]) -> float | None:
     fill(engine, feeds)
-    steps.build_purchases(engine)
-    steps.build_coupon_lifecycle(engine, now=NOW)
+    event_steps.build_purchases(engine)
+    event_steps.build_coupon_lifecycle(engine, now=NOW)
     return steps.traced_share(engine, settings=Settings())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine
-from o2o_mining.marts import steps
+from o2o_mining.marts import event_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,9 +86,9 @@ def _value(kind: str, value: Any) -> Any:
 def build(engine: DuckDBEngine, *, now: date, settings: Settings | None = None) -> DuckDBEngine:
     """Write purchases and journeys."""
     settings = settings or Settings()
-    steps.build_purchases(engine)
-    steps.build_journey_touches(engine, now=now, settings=settings)
-    steps.build_journeys(engine)
+    event_steps.build_purchases(engine)
+    event_steps.build_journey_touches(engine, now=now, settings=settings)
+    event_steps.build_journeys(engine)
     return engine
 
 
