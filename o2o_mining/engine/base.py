@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.schema import Table
 from o2o_mining.core.errors import ContractError
 
@@ -96,6 +97,10 @@ class Engine(ABC):
     @abstractmethod
     def read(self, table: str) -> ir.Table:
         """Return a contract table; of feeds also ``_file``, the number of the file a row came from."""
+
+    def feed(self, name: str) -> ir.Table:
+        """Return the columns of a feed that its contract names."""
+        return self.read(name).select(*contract(name).column_names)
 
     def known(self, table: str, as_of: date) -> ir.Table:
         """Return an event table as it was known before a day.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from o2o_mining.engine.base import StepReport
 from o2o_mining.marts.affected import Told, affected_customers
 from o2o_mining.marts.coupon_lifecycle import coupon_states
-from o2o_mining.marts.inputs import CONTACTS, COUPONS, MADE_OF, PURCHASES, RESTS_ON, feed, missing
+from o2o_mining.marts.inputs import CONTACTS, COUPONS, MADE_OF, PURCHASES, RESTS_ON, missing
 from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
 from o2o_mining.marts.purchases import purchases_from_logs
 
@@ -33,7 +33,7 @@ def build_purchases(engine: Engine) -> StepReport:
     """
 
     def made(customers: ir.Table | None) -> ir.Table:
-        return purchases_from_logs(*(_theirs(feed(engine, name), customers) for name in PURCHASES))
+        return purchases_from_logs(*(_theirs(engine.feed(name), customers) for name in PURCHASES))
 
     return StepReport("purchases", _write(engine, "purchases", Told(), made), notes=missing(engine, PURCHASES))
 
@@ -63,7 +63,7 @@ def build_journey_touches(engine: Engine, *, now: date, settings: Settings) -> S
     def made(customers: ir.Table | None) -> ir.Table:
         return journey_touches(
             _theirs(engine.read("purchases"), customers),
-            *(feed(engine, name) for name in CONTACTS),
+            *(engine.feed(name) for name in CONTACTS),
             now=now,
             lookback_days=settings.lookback_days,
             reuse_touches=settings.reuse_touches,
@@ -117,7 +117,7 @@ def build_coupon_lifecycle(engine: Engine, *, now: date) -> StepReport:
     """
 
     def made(customers: ir.Table | None) -> ir.Table:
-        return coupon_states(*(_theirs(feed(engine, name), customers) for name in COUPONS), now=now)
+        return coupon_states(*(_theirs(engine.feed(name), customers) for name in COUPONS), now=now)
 
     notes = missing(engine, ("coupon_receipts", "coupons"))
     return StepReport("coupon_lifecycle", _write(engine, "coupon_lifecycle", Told(now), made), notes=notes)

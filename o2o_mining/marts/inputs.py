@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o2o_mining.contracts.catalogue import contract
-
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
     from o2o_mining.engine.base import Engine
 
 PURCHASES = ("online_orders", "offline_redemptions", "coupon_redemptions", "coupons")
@@ -22,11 +18,6 @@ MADE_OF = {
     "coupon_lifecycle": COUPONS,
 }
 RESTS_ON = {"journey_touches": ("purchases",), "journeys": ("purchases", "journey_touches")}
-
-
-def feed(engine: Engine, name: str) -> ir.Table:
-    """Return the columns that the contract of a feed names."""
-    return engine.read(name).select(*contract(name).column_names)
 
 
 def missing(engine: Engine, feeds: tuple[str, ...]) -> tuple[str, ...]:

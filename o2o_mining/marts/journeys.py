@@ -44,14 +44,12 @@ def journey_touches(
         The table ``purchases``.
     touches, sends, coupon_receipts, campaigns
         The feeds; any may be empty.
-    now
-        The day whose beginning is the present.
-    lookback_days
-        How long before a purchase a touch may lie, that moment included.
+    now, lookback_days
+        The day whose beginning is the present; how long before a purchase a touch may lie, that moment included.
     reuse_touches
         Whether a touch serves every purchase within the lookback, also those at one moment.
     customers
-        Those whose touches are looked at, as ``customer_id``; all if none are given. The purchases must be theirs.
+        The ``customer_id`` of those whose touches are looked at and whose purchases are given; all without.
 
     Returns
     -------

@@ -13,7 +13,7 @@ from o2o_mining.engine.base import StepReport
 from o2o_mining.marts.coupon_lifecycle import coupon_states
 from o2o_mining.marts.features import KnownLogs, customer_features, customers_seen, lacking
 from o2o_mining.marts.guard import leak_guard
-from o2o_mining.marts.inputs import CONTACTS, COUPONS, MADE_OF, PURCHASES, RESTS_ON, feed, missing
+from o2o_mining.marts.inputs import CONTACTS, COUPONS, MADE_OF, PURCHASES, RESTS_ON, missing
 from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
 from o2o_mining.marts.knowledge import OWN_TIME, known_rows, later_rows
 from o2o_mining.marts.purchases import purchases_from_logs
@@ -52,7 +52,7 @@ def default_as_of(engine: Engine) -> date | None:
     >>> default_as_of(DuckDBEngine(":memory:", Settings())) is None
     True
     """
-    moments = ibis.union(*(feed(engine, name).select(at=column) for name, column in _LAST.items()))
+    moments = ibis.union(*(engine.feed(name).select(at=column) for name, column in _LAST.items()))
     last: pd.Timestamp | None = engine.execute(moments.aggregate(last=moments["at"].max())).loc[0, "last"]
     if last is None or last != last:  # NaT equals nothing, not even itself
         return None
@@ -79,7 +79,7 @@ def traced_share(engine: Engine, *, settings: Settings) -> float | None:
     traced = traced_purchases(
         engine.read("purchases"),
         engine.read("coupon_lifecycle"),
-        *(feed(engine, name) for name in _TRACED),
+        *(engine.feed(name) for name in _TRACED),
         lookback_days=settings.lookback_days,
     )
     value = engine.execute(share_traced(traced)).loc[0, "traced_share"]
@@ -147,7 +147,7 @@ def _is_known_whole(engine: Engine, table: str, as_of: date) -> bool:
 
 
 def _knows_later(engine: Engine, table: str, name: str, as_of: date) -> bool:
-    later = later_rows(name, feed(engine, name), as_of=as_of)
+    later = later_rows(name, engine.feed(name), as_of=as_of)
     if name == "coupon_receipts" and table != "coupon_lifecycle":
         later = later.filter(later.tracking_code.notnull())  # nothing else of a receipt is looked at there
     return bool(engine.execute(later.limit(1).count()))
@@ -226,7 +226,7 @@ def _not_computed(missing: Sequence[str]) -> tuple[str, ...]:
 
 
 def _known_feed(engine: Engine, name: str, as_of: date) -> ir.Table:
-    return known_rows(name, feed(engine, name), as_of=as_of)
+    return known_rows(name, engine.feed(name), as_of=as_of)
 
 
 def build_restatements(engine: Engine, *, as_of: date, snapshots: Path, settings: Settings) -> StepReport:

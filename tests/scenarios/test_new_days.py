@@ -20,7 +20,9 @@ from o2o_mining.simulator import World, write
 from pipelines.execution import Outcome
 from tests.scenarios.conftest import Run
 
-WORLD = World(customers=int(os.environ.get("O2O_CUSTOMERS", "200")), days=100, seed=int(os.environ.get("O2O_SEED", "11")))
+WORLD = World(
+    customers=int(os.environ.get("O2O_CUSTOMERS", "200")), days=100, seed=int(os.environ.get("O2O_SEED", "11"))
+)
 DELIVERIES = 3
 MONTHLY_ABOVE = 1000  # some of the tables are parted, some are whole
 FOLLOWING = {"purchases", "journey_touches", "journeys", "coupon_lifecycle", "touch_credits"}

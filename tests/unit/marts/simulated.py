@@ -37,6 +37,7 @@ def made(world: World, folder: Path) -> Path:
 
 def load(engine: DuckDBEngine, folder: Path) -> None:
     """Fill the feeds of the store from the files of a world."""
+    engine.connection.execute("DELETE FROM _made")
     for table in tables(Kind.FEED):
         columns = ", ".join(f"CAST({c.name} AS {sql_type(c)})" for c in contract(table.name).columns)
         file = folder / f"{table.name}.parquet"
@@ -46,6 +47,7 @@ def load(engine: DuckDBEngine, folder: Path) -> None:
 
 def cut(engine: DuckDBEngine, day: date) -> None:
     """Take away what nobody knew before a day, row by row."""
+    engine.connection.execute("DELETE FROM _made")
     for feed, at in OWN_TIME.items():
         engine.connection.execute(f"DELETE FROM {feed} WHERE {at} >= ?", [day])  # noqa: S608 - names of the catalogue
     for statement in UNDONE:

@@ -76,6 +76,7 @@ def fill(engine: DuckDBEngine, feeds: Mapping[str, Iterable[Row]]) -> DuckDBEngi
         if rows:
             marks = ", ".join("?" * len(columns))
             engine.connection.executemany(f"INSERT INTO {feed} VALUES ({marks}, 0)", rows)  # noqa: S608
+    engine.connection.execute("DELETE FROM _made")  # what was made before knows nothing of these rows
     return engine
 
 
