@@ -68,8 +68,7 @@ def journey_touches(
     """
     bought = purchases.filter(purchases.cancelled_at.isnull())
     contacts = all_touches(touches, sends).select(*_TOUCH)
-    if customers is not None:
-        contacts = contacts.semi_join(customers, "customer_id")
+    contacts = contacts if customers is None else contacts.semi_join(customers, "customer_id")
     lookback = ibis.interval(days=lookback_days)
     if reuse_touches:
         used = _every_purchase(contacts, bought, lookback)

@@ -30,7 +30,7 @@ FOLLOWING = {"purchases", "journey_touches", "journeys", "coupon_lifecycle", "to
 
 @pytest.fixture
 def deliveries(tmp_path: Path) -> list[Path]:
-    """A world in a folder up to a day, and three deliveries after it, each with late rows and corrections."""
+    """Write a world into a folder up to a day, and deliveries after it, each with late rows and corrections."""
     write(WORLD, tmp_path / "world", "csv")
     folders = [tmp_path / "in", *(tmp_path / f"delivery-{number}" for number in range(1, DELIVERIES))]
     chance = np.random.default_rng(3)
@@ -72,7 +72,7 @@ def _land(home: Path, delivery: Path) -> None:
 
 
 def _files(outcome: Outcome) -> dict[tuple[str, str], tuple[str, int]]:
-    """The files of events, and of what was mined as of the last day."""
+    """Return the files of events, and of what was mined as of the last day."""
     listed = read_manifest(outcome.home / "snapshots")["tables"]
     return {
         (table, part["part"]): (part["sha256"], part["rows"])
