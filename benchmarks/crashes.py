@@ -153,7 +153,8 @@ def _run(feeds: str, home: str, moment: str, delay: str) -> None:
 
     def ticking(engine: DuckDBEngine, *args: Any, **options: Any) -> None:
         made(engine, *args, **options)
-        engine.connection = _Connection(engine.connection, clock)  # type: ignore[assignment]
+        watched: Any = _Connection(engine.connection, clock)
+        engine.connection = engine._catalog._connection = engine._log._connection = watched
 
     DuckDBEngine.__init__ = ticking  # type: ignore[method-assign,assignment]
     for owner, names in ((Path, ("replace", "unlink", "write_text", "open")), (os, ("fsync",))):

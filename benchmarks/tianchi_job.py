@@ -67,11 +67,11 @@ def measure(customers: int = CUSTOMERS) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         world = folder / "world"
-        _apart(folder, "o2o_mining.cli", "simulate", "--format", "tianchi", "--customers", customers, "--out", world)
+        apart(folder, "o2o_mining.cli", "simulate", "--format", "tianchi", "--customers", customers, "--out", world)
         for number in range(ROUNDS):
             home, out = folder / f"home{number}", folder / f"out{number}"
-            ours, _ = _apart(folder, "o2o_mining.cli", "run", "--source", "tianchi", "--input", world, "--home", home)
-            pandas, told = _apart(folder, "benchmarks.tianchi_pandas", world, out)
+            ours, _ = apart(folder, "o2o_mining.cli", "run", "--source", "tianchi", "--input", world, "--home", home)
+            pandas, told = apart(folder, "benchmarks.tianchi_pandas", world, out)
             rounds.append({"ours": ours, "pandas": pandas, **json.loads(told.splitlines()[-1])})
             same = list(compare(home, out))
             shutil.rmtree(home)
@@ -88,7 +88,7 @@ def measure(customers: int = CUSTOMERS) -> Iterator[str]:
         yield f"of pandas, {stage:<18} " + "   ".join(f"{what} {value:8,.1f}" for what, value in median[stage].items())
 
 
-def _apart(folder: Path, module: str, *arguments: object) -> tuple[dict[str, float], str]:
+def apart(folder: Path, module: str, *arguments: object) -> tuple[dict[str, float], str]:
     """Run a module in a process of its own and return what it cost and printed."""
     root = str(Path(__file__).resolve().parents[1])
     environment = {**os.environ, "PYTHONPATH": root}

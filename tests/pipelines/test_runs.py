@@ -17,7 +17,7 @@ from o2o_mining.core.errors import O2OError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import StepReport
 from o2o_mining.engine.duckdb import DuckDBEngine
-from o2o_mining.marts import steps
+from o2o_mining.marts import event_steps
 from pipelines.definitions import JOB, build_definitions
 from pipelines.execution import run
 from pipelines.house import House
@@ -73,7 +73,7 @@ def test_a_table_that_breaks_a_rule_stops_the_run_before_it_leaves_the_house(
         text = ibis.memtable([row], schema=dict.fromkeys(schema, "string"))
         return StepReport("purchases", engine.write("purchases", text.cast(schema)))
 
-    monkeypatch.setattr("o2o_mining.marts.steps.build_purchases", build)
+    monkeypatch.setattr("o2o_mining.marts.event_steps.build_purchases", build)
     with pytest.raises(O2OError, match=r"purchases: not_allowed:source in 1 rows"):
         run("folder", write(tmp_path / "in"), "home", None, lambda _: None)
     assert not Path("home/snapshots/current.json").exists()
@@ -103,7 +103,7 @@ def test_an_interrupt_from_the_keyboard_ends_the_run_as_one(tmp_path: Path, monk
     def interrupted(*_: object, **__: object) -> StepReport:
         raise RuntimeError("Query interrupted")
 
-    monkeypatch.setattr("o2o_mining.marts.steps.build_purchases", interrupted)
+    monkeypatch.setattr("o2o_mining.marts.event_steps.build_purchases", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run("folder", write(tmp_path / "in", "offline_redemptions"), "home", None, lambda _: None)
     assert not Path("home/snapshots/current.json").exists()
@@ -111,7 +111,7 @@ def test_an_interrupt_from_the_keyboard_ends_the_run_as_one(tmp_path: Path, monk
 
 def test_a_step_that_the_disk_failed_is_tried_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
-    original = steps.build_purchases
+    original = event_steps.build_purchases
 
     def hiccup(engine: DuckDBEngine) -> StepReport:
         tries.append(engine)
@@ -119,7 +119,7 @@ def test_a_step_that_the_disk_failed_is_tried_a_second_time(tmp_path: Path, monk
             raise OSError("the disk hiccups")
         return original(engine)
 
-    monkeypatch.setattr("o2o_mining.marts.steps.build_purchases", hiccup)
+    monkeypatch.setattr("o2o_mining.marts.event_steps.build_purchases", hiccup)
     monkeypatch.setattr("pipelines.assets.SECONDS_TO_RETRY", 0)
     outcome = run("folder", write(tmp_path / "in", "offline_redemptions"), "home", None, lambda _: None)
     assert len(tries) == 2
@@ -160,7 +160,7 @@ def test_what_the_environment_caused_is_told_with_the_next_step(
     def full(*_: object, **__: object) -> StepReport:
         raise OSError(errno.ENOSPC, "No space left on device", "purchases.parquet")
 
-    monkeypatch.setattr("o2o_mining.marts.steps.build_purchases", full)
+    monkeypatch.setattr("o2o_mining.marts.event_steps.build_purchases", full)
     monkeypatch.setattr("pipelines.assets.SECONDS_TO_RETRY", 0)
     with pytest.raises(O2OError, match=r"purchases failed: purchases\.parquet: No space left on device") as said:
         run("folder", write(tmp_path / "in", "offline_redemptions"), "home", None, lambda _: None)

@@ -228,7 +228,7 @@ def _bought(number: int, touches: list[tuple[str, float]], paid: int | None, ref
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(drawn=_BUYS)
 def test_every_purchase_adds_up_to_the_cent_in_every_model(
     engine: DuckDBEngine, drawn: list[tuple[list[tuple[str, float]], int | None, int | None]]
@@ -251,7 +251,7 @@ def test_every_purchase_adds_up_to_the_cent_in_every_model(
                 assert [int(amount * 100) for amount in credit.sort_values("touch_id")["amount"]] == kept
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(drawn=_BUYS, chance=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(
     engine: DuckDBEngine, drawn: list[tuple[list[tuple[str, float]], int | None, int | None]], chance: Random

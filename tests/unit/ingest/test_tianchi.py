@@ -18,7 +18,8 @@ from o2o_mining.engine.duckdb import DuckDBEngine
 from o2o_mining.ingest.sources import source_of
 from o2o_mining.ingest.sources.tianchi import OFFLINE, ONLINE, TianchiSource
 from o2o_mining.ingest.steps import build_data_quality, load_feeds
-from o2o_mining.marts.steps import build_coupon_lifecycle, build_purchases, default_as_of
+from o2o_mining.marts.event_steps import build_coupon_lifecycle, build_purchases
+from o2o_mining.marts.steps import default_as_of
 from o2o_mining.simulator import World, write
 
 TRAIN, CLICKS, TEST = (
