@@ -81,7 +81,8 @@ def read(folder: Path) -> Log:
     """Return the feeds of a folder; a line with too many fields stops it."""
     log, start = Log(), 0
     for name in FILES:
-        t = pd.read_csv(folder / name, dtype=TYPES, na_values=["null", ""], keep_default_na=False)  # type: ignore[call-overload]
+        read_csv: Any = pd.read_csv  # here and below: the stubs refuse what pandas takes
+        t = read_csv(folder / name, dtype=TYPES, na_values=["null", ""], keep_default_na=False)
         for column in t.columns.intersection(TEXTS):  # read as numbers where all look like it
             t[column] = t[column].cat.rename_categories(t[column].cat.categories.astype("str"))
         t.index = pd.RangeIndex(start, start + len(t), name="id")
@@ -92,7 +93,7 @@ def read(folder: Path) -> Log:
     return log
 
 
-def _days(column: pd.Series) -> pd.Series:
+def _days(column: Any) -> pd.Series:
     """Return days; of the few different texts each is read once, and what is no day is NaT."""
     texts = column.cat.categories
     days = pd.to_datetime(texts.where(texts.str.fullmatch("[0-9]{8}")), format="%Y%m%d", errors="coerce")
@@ -183,7 +184,8 @@ def coupons_in_hand(log: Log) -> pd.DataFrame:
     columns = ["id", "customer", "coupon", "received_at", "redeemed_at", "is_receipt"]
     every = pd.concat([held[columns], loose[columns]], ignore_index=True)
     every["state"] = np.where(every.redeemed_at.notna(), "redeemed", "open")
-    days = (every.redeemed_at - every.received_at) / pd.Timedelta(days=1)
+    lag: Any = every.redeemed_at - every.received_at
+    days = lag / pd.Timedelta(days=1)
     every["days_to_redeem"] = days.where(every.is_receipt & (days >= 0))
     return every
 
@@ -224,11 +226,13 @@ def journeys(log: Log, bought: pd.DataFrame, now: pd.Timestamp) -> tuple[pd.Data
 
 def shares(bought: pd.DataFrame, used: pd.DataFrame) -> pd.DataFrame:
     """Return one touch a row with its share of its purchase by every model; no touch counts as one of ``direct``."""
-    t = bought[["purchase", "at", "paid_amount"]].merge(used, on="purchase", how="left")
+    t: Any = bought[["purchase", "at", "paid_amount"]].merge(used, on="purchase", how="left")
     t = t.sort_values(["purchase", "touched_at", "id"], ignore_index=True)
     # The files name no channel and no campaign: a touch was online, and a purchase without any is direct.
-    t["channel"] = pd.Categorical.from_codes(t.id.isna().astype("int8"), categories=["online", "direct"])
-    t["campaign"] = pd.Categorical.from_codes(np.zeros(len(t), dtype="int8"), categories=["(none)"])
+    t["channel"] = pd.Categorical(["online", "direct"], categories=["online", "direct"]).take(
+        t.id.isna().astype("int64")
+    )
+    t["campaign"] = pd.Categorical(["(none)"]).take(np.zeros(len(t), dtype="int64"))
     group = t.groupby("purchase")
     place, n = group.cumcount() + 1, group["paid_amount"].transform("size")
     first, last, one, two = place == 1, place == n, n == 1, n == 2
@@ -241,7 +245,8 @@ def shares(bought: pd.DataFrame, used: pd.DataFrame) -> pd.DataFrame:
     t["j_shaped"] = np.select([one, two & first, two, first, last], [1.0, 0.25, 0.75, 0.2, 0.6], between)
     weight = 2 ** -((t["at"] - t.touched_at) / HALF_LIFE).fillna(0)
     t["time_decay"] = weight / weight.groupby(t.purchase).transform("sum")
-    return t
+    shared: pd.DataFrame = t
+    return shared
 
 
 def credit(shared: pd.DataFrame) -> pd.DataFrame:
@@ -263,7 +268,8 @@ def segments(log: Log, bought: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     best_last = {"r_score": -rfm.recency_days, "f_score": rfm.frequency}
     for name, value in best_last.items():
         rfm[name] = (1 + BINS * (value.rank(method="average") - 0.5) // len(rfm)).astype("int64")
-    named = SEGMENTS.stack().rename("segment_code").rename_axis(["r_score", "f_score"])
+    by_scores: Any = SEGMENTS.stack()
+    named = by_scores.rename("segment_code").rename_axis(["r_score", "f_score"])
     rfm = rfm.join(named, on=["r_score", "f_score"])
     seen = [bought.customer.unique()]
     for feed in ("touches", "coupon_receipts"):
