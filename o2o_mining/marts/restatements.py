@@ -101,7 +101,7 @@ def restatements(changed: ir.Table, *, table: str, since: date, lookback_days: i
         For so long touches without a purchase stay open, and are told of only then.
     """
     told = TOLD[table]
-    rows = [_came_or_went(changed, table, since, lookback_days if table == "journeys" else 0)]
+    rows = [_came_or_went(changed, table, since, lookback_days)]
     rows += list(_values(changed, told, since))
     return ibis.union(*rows, distinct=False).mutate(table=ibis.literal(table))
 
@@ -110,7 +110,10 @@ def _came_or_went(changed: ir.Table, table: str, since: date, lookback_days: int
     told = TOLD[table]
     came, went = changed[f"old_{told.key}"].isnull(), changed[f"new_{told.key}"].isnull()
     at = changed[f"new_{contract(table).at}"]
-    late = at < ibis.literal(since - timedelta(days=lookback_days)).cast("timestamp(6)")
+    open_until = ibis.literal(since - timedelta(days=lookback_days)).cast("timestamp(6)")
+    late = at < ibis.literal(since).cast("timestamp(6)")
+    if table == "journeys":  # one without a purchase is told of only once it is over
+        late = changed.new_converted.ifelse(late, at < open_until)
     return changed.filter(went | (came & late)).select(
         key=ibis.coalesce(changed[f"old_{told.key}"], changed[f"new_{told.key}"]),
         column=ibis.literal(ROW),
@@ -131,7 +134,9 @@ def _values(changed: ir.Table, told: Told, since: date) -> Iterator[ir.Table]:
         old, new = changed[f"old_{column}"], changed[f"new_{column}"]
         told_now = in_both & ~old.identical_to(new)
         if part.settled_at:
-            settled = ibis.coalesce(*(changed[f"new_{name}"] for name in part.settled_at))
+            # What has lost its moment was settled when it had one.
+            moments = (changed[f"{side}_{name}"] for name in part.settled_at for side in ("new", "old"))
+            settled = ibis.coalesce(*moments)
             told_now &= (settled < ibis.literal(since).cast("timestamp(6)")).fill_null(True)
         yield changed.filter(told_now).select(
             key=changed[f"old_{told.key}"],

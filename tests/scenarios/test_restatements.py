@@ -134,3 +134,9 @@ def test_late_rows_change_nothing_but_what_hangs_on_them(mine: Run, tmp_path: Pa
     }  # fmt: skip
     same = {key: value for key, value in published(before).items() if key[0] in untouched}
     assert same == {key: value for key, value in published(after).items() if key[0] in untouched}
+
+
+def test_a_late_purchase_of_the_last_weeks_is_a_late_journey_too(home: Outcome, mine: Run, tmp_path: Path) -> None:
+    _land(home, "online_orders", "1", ORDERS + "o9,dan,m1,2024-03-08 10:00:00,5.00,paid,,\n")
+    after = mine(tmp_path / "in")
+    assert _restated(after, "journeys") == {("o:o9", "(row)"): (None, "present", "late_row")}
