@@ -12,8 +12,8 @@ import ibis
 from o2o_mining.attribution.cents import to_cents, to_money
 from o2o_mining.attribution.credits import credited_touches
 from o2o_mining.attribution.models import DIRECT
+from o2o_mining.contracts.attribution import NO_CAMPAIGN
 from o2o_mining.contracts.events import TOUCH_MODELS
-from o2o_mining.contracts.mined import NO_CAMPAIGN
 from o2o_mining.engine.portable import moment, share
 
 if TYPE_CHECKING:

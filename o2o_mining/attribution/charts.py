@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from o2o_mining.contracts.mined import MODELS, NO_CAMPAIGN
+from o2o_mining.contracts.attribution import MODELS, NO_CAMPAIGN
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from o2o_mining.contracts import events, mined
+from o2o_mining.contracts import attribution, events, marts, segmentation
 from o2o_mining.contracts.feeds import FEEDS
 from o2o_mining.contracts.schema import Kind, Table
 from o2o_mining.core.errors import UsageError
 
-TABLES: dict[str, Table] = {table.name: table for table in (*FEEDS, *events.TABLES, *mined.TABLES)}
+_MINED = (*marts.TABLES, *segmentation.TABLES, *attribution.TABLES)
+TABLES: dict[str, Table] = {table.name: table for table in (*FEEDS, *events.TABLES, *_MINED)}
 
 
 def contract(name: str) -> Table:

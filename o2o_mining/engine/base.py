@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import ibis
+
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.schema import Table
 from o2o_mining.core.errors import ContractError
@@ -116,6 +118,11 @@ class Engine(ABC):
                 f"{name} does not hold {as_of}", next_step=f"materialise {name} for the partition {as_of} first"
             )
         return self.read(name).drop("as_of")
+
+    def slice(self, table: str, as_of: date) -> ir.Table:
+        """Return what was mined as of a day, without the day."""
+        rows = self.read(table)
+        return rows.filter(rows.as_of == ibis.literal(as_of)).drop("as_of")
 
     @abstractmethod
     def let_stand(self, table: str, as_of: date) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-import ibis
-
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, StepReport
 from o2o_mining.segmentation.charts import rfm_map, segment_bars
@@ -14,7 +12,6 @@ from o2o_mining.segmentation.named import segment_profiles, segments
 from o2o_mining.segmentation.names import segment_codes, segment_name
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
     import pandas as pd
 
 _NOTES = {
@@ -39,7 +36,7 @@ def build_segments(engine: Engine, *, as_of: date, settings: Settings) -> StepRe
     purchases, customers = (engine.known(table, as_of) for table in ("purchases", "customers"))
     mined = segments(purchases, customers, as_of=as_of, bins=settings.rfm_bins)
     rows = engine.write("segments", mined, as_of=as_of)
-    written = _slice(engine, "segments", as_of)
+    written = engine.slice("segments", as_of)
     scored = written.filter(written.r_score.notnull())
     counts: pd.DataFrame = engine.execute(
         scored.group_by(["r_score", "f_score"]).aggregate(customers=scored.count()).order_by(["r_score", "f_score"])
@@ -69,10 +66,10 @@ def build_segment_profiles(engine: Engine, *, as_of: date, settings: Settings) -
     settings
         ``rfm_bins``.
     """
-    mined = segment_profiles(_slice(engine, "segments", as_of), bins=settings.rfm_bins)
+    mined = segment_profiles(engine.slice("segments", as_of), bins=settings.rfm_bins)
     rows = engine.write("segment_profiles", mined, as_of=as_of)
     frame: pd.DataFrame = engine.execute(
-        _slice(engine, "segment_profiles", as_of).select(
+        engine.slice("segment_profiles", as_of).select(
             "segment_code",
             "customers",
             "share",
@@ -91,12 +88,6 @@ def build_segment_profiles(engine: Engine, *, as_of: date, settings: Settings) -
         samples={"Segments": frame.drop(columns="segment_code").round(3)},
         charts={"segments": lambda: segment_bars(frame)},
     )
-
-
-def _slice(engine: Engine, table: str, as_of: date) -> ir.Table:
-    """Return the rows of one as_of."""
-    rows = engine.read(table)
-    return rows.filter(rows.as_of == ibis.literal(as_of)).drop("as_of")
 
 
 def _as_grid(counts: pd.DataFrame, bins: int) -> pd.DataFrame:
