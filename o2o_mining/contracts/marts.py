@@ -36,6 +36,19 @@ CUSTOMER_FEATURES = Table(
     columns=(AS_OF, CUSTOMER, *FEATURES),
 )
 
+PAST_FEATURES = Table(
+    name="past_features",
+    room="marts",
+    kind=Kind.WORKING,
+    row="What was known of one customer before an earlier day, for models to learn what came of it.",
+    columns=(
+        AS_OF,
+        _key("known_on", "date", "The earlier day: only what was known before it counts."),
+        CUSTOMER,
+        *FEATURES,
+    ),
+)
+
 RESTATEMENTS = Table(
     name="restatements",
     room="marts",
@@ -56,4 +69,4 @@ RESTATEMENTS = Table(
     ),
 )
 
-TABLES = (*KNOWN, CUSTOMER_FEATURES, RESTATEMENTS)
+TABLES = (*KNOWN, CUSTOMER_FEATURES, PAST_FEATURES, RESTATEMENTS)

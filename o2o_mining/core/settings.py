@@ -35,6 +35,8 @@ class Settings:
         Whether a touch may serve several purchases instead of the first after it.
     rfm_bins
         Number of RFM scores.
+    churn_horizon_days
+        For how many days churn is predicted: no purchase within them.
     first_partition
         First ``as_of`` day that can be run.
     snapshots_kept
@@ -59,6 +61,7 @@ class Settings:
     lookback_days: int = 30
     reuse_touches: bool = False
     rfm_bins: int = 5
+    churn_horizon_days: int = 90
     first_partition: date = date(2010, 1, 1)
     snapshots_kept: int = 5
     memory_limit: str = ""
@@ -73,7 +76,8 @@ class Settings:
             raise HomeError(f"timezone '{self.timezone}' is unknown", next_step="use an IANA name") from None
         if self.language not in ("en", "zh-Hant", "zh-Hans"):
             raise HomeError(f"language '{self.language}' is not one of en, zh-Hant, zh-Hans")
-        for name, lowest in (("lookback_days", 1), ("rfm_bins", 2), ("snapshots_kept", 1), ("threads", 0)):
+        lowest_of = {"lookback_days": 1, "rfm_bins": 2, "churn_horizon_days": 1, "snapshots_kept": 1, "threads": 0}
+        for name, lowest in lowest_of.items():
             if getattr(self, name) < lowest:
                 raise HomeError(f"setting {name} = {getattr(self, name)} is below {lowest}")
 

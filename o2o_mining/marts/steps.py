@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import ibis
@@ -10,12 +11,14 @@ import ibis
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.features import FEATURES
 from o2o_mining.engine.base import StepReport
+from o2o_mining.engine.portable import moment
 from o2o_mining.marts.coupon_lifecycle import coupon_states
 from o2o_mining.marts.features import KnownLogs, customer_features, customers_seen, lacking
 from o2o_mining.marts.guard import leak_guard
 from o2o_mining.marts.inputs import CONTACTS, COUPONS, MADE_OF, PURCHASES, RESTS_ON, missing
 from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
 from o2o_mining.marts.knowledge import OWN_TIME, known_rows, later_rows
+from o2o_mining.marts.past import past_logs, window_days
 from o2o_mining.marts.purchases import purchases_from_logs
 from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
 from o2o_mining.marts.touches import all_touches
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
 _TRACED = ("online_orders", "touches", "sends", "coupon_receipts")
 _FEATURES = tuple(dict.fromkeys(feed for feature in FEATURES for any_of in feature.feeds for feed in any_of.split("|")))
+# Customers of one window that models learn from, and how many there must be for learning to make sense.
+SAMPLE = 20_000
+FEWEST = 200
 _LAST = {"online_orders": "ordered_at", "offline_redemptions": "redeemed_at", "coupon_redemptions": "redeemed_at"}
 
 
@@ -194,6 +200,56 @@ def build_customer_features(engine: Engine, *, as_of: date, settings: Settings) 
     made = customer_features(known, as_of=as_of, timezone=settings.timezone, missing=lost)
     rows = engine.write("customer_features", made, as_of=as_of)
     return StepReport("customer_features", rows, notes=(*missing(engine, _FEATURES), *_not_computed(lost)))
+
+
+def build_past_features(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
+    """Write a slice of ``past_features``: the features as of earlier days, of at most a sample of the customers.
+
+    Parameters
+    ----------
+    engine
+        The store, with the working tables of that day written by `build_known`.
+    as_of
+        The day of the run.
+    settings
+        For the horizon and the time zone.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.duckdb import DuckDBEngine
+    >>> engine, day = DuckDBEngine(":memory:", Settings()), date(2024, 1, 1)
+    >>> _ = build_known(engine, as_of=day, settings=Settings())
+    >>> build_past_features(engine, as_of=day, settings=Settings()).rows
+    0
+    """
+    known = known_logs(engine, as_of)
+    lost = [name for name in _FEATURES if engine.absence(name) == "missing"]
+    made = []
+    for day in _windows(engine, known.purchases, as_of=as_of, settings=settings):
+        before = known.purchases.filter(known.purchases.purchased_at < moment(day)).select("customer_id").distinct()
+        # By digest: the same customers whatever the order of rows, and mostly the same in every window.
+        sample = engine.stage(before.order_by(before.customer_id.hexdigest("md5"), before.customer_id).limit(SAMPLE))
+        logs = past_logs(known, sample, day=day)
+        features = customer_features(logs, as_of=day, timezone=settings.timezone, missing=lost)
+        features = features.filter(features.n_purchases > 0).mutate(known_on=ibis.literal(day))
+        made.append(engine.stage(features))
+    empty = engine.read("past_features").filter(False).drop("as_of")
+    typed = (part.select(*empty.columns).cast(dict(empty.schema().items())) for part in made)
+    rows = engine.write("past_features", reduce(ibis.union, typed, empty), as_of=as_of)
+    engine.drop_staged()
+    return StepReport("past_features", rows, figures={"windows": len(made)})
+
+
+def _windows(engine: Engine, purchases: ir.Table, *, as_of: date, settings: Settings) -> list[date]:
+    """Return the days to look from; none where there are too few customers to learn from."""
+    day = as_of - timedelta(days=settings.churn_horizon_days)
+    told = purchases.filter(purchases.purchased_at < moment(day))
+    seen = engine.execute(told.aggregate(first=told.purchased_at.min(), customers=told.customer_id.nunique())).iloc[0]
+    if seen["customers"] < FEWEST:
+        return []
+    return window_days(as_of, first=seen["first"].date(), horizon_days=settings.churn_horizon_days)
 
 
 def known_logs(engine: Engine, as_of: date) -> KnownLogs:

@@ -69,6 +69,12 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             days=days,
         ),
         table_assets(
+            {"past_features": [*_FEEDS_OF_FEATURES, *_KNOWN_OF_FEATURES]},
+            lambda house, day: steps.build_past_features(house.engine, as_of=day, settings=house.settings),
+            name="past_features",
+            days=days,
+        ),
+        table_assets(
             {"restatements": list(TOLD)},
             lambda house, day: steps.build_restatements(
                 house.engine, as_of=day, snapshots=house.home / "snapshots", settings=house.settings
