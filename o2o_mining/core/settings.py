@@ -35,6 +35,10 @@ class Settings:
         Whether a touch may serve several purchases instead of the first after it.
     rfm_bins
         Number of RFM scores.
+    forecast_days
+        How many days demand is forecast, from as_of on.
+    holidays_country
+        Whose public holidays the forecast knows: an ISO 3166 code such as ``TW`` or ``US-NY``; empty for none.
     first_partition
         First ``as_of`` day that can be run.
     snapshots_kept
@@ -59,6 +63,8 @@ class Settings:
     lookback_days: int = 30
     reuse_touches: bool = False
     rfm_bins: int = 5
+    forecast_days: int = 28
+    holidays_country: str = ""
     first_partition: date = date(2010, 1, 1)
     snapshots_kept: int = 5
     memory_limit: str = ""
@@ -73,7 +79,13 @@ class Settings:
             raise HomeError(f"timezone '{self.timezone}' is unknown", next_step="use an IANA name") from None
         if self.language not in ("en", "zh-Hant", "zh-Hans"):
             raise HomeError(f"language '{self.language}' is not one of en, zh-Hant, zh-Hans")
-        for name, lowest in (("lookback_days", 1), ("rfm_bins", 2), ("snapshots_kept", 1), ("threads", 0)):
+        for name, lowest in (
+            ("lookback_days", 1),
+            ("rfm_bins", 2),
+            ("forecast_days", 1),
+            ("snapshots_kept", 1),
+            ("threads", 0),
+        ):
             if getattr(self, name) < lowest:
                 raise HomeError(f"setting {name} = {getattr(self, name)} is below {lowest}")
 
