@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import holidays
 import numpy as np
 import pandas as pd
 
@@ -53,8 +54,6 @@ def holidays_of(days: pd.DatetimeIndex, country: str) -> Array:
     """
     if not country:
         return np.zeros(len(days), dtype=bool)
-    import holidays
-
     nation, _, subdivision = country.partition("-")
     years = range(days[0].year, days[-1].year + 1)
     try:

@@ -133,7 +133,7 @@ def _filled(made: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.D
 def _days_known(months: pd.Series, begun: pd.Timestamp, end: pd.Timestamp) -> tuple[pd.Series, pd.Series]:
     """Return how many days of each month lie in the log, and whether these are all."""
     after = months + pd.offsets.MonthBegin(1)
-    days = (after.clip(upper=end) - months.clip(lower=begun)).dt.days
+    days = (after.mask(after > end, end) - months.mask(months < begun, begun)).dt.days
     return days.astype("int64"), days == (after - months).dt.days
 
 
