@@ -78,14 +78,15 @@ def error_bars(errors: pd.DataFrame) -> go.Figure:
 
 
 def market_shares(market: pd.DataFrame) -> go.Figure:
-    """Draw the share of each category by month, and its growth over the year before.
+    """Draw the share of each category by month, and its growth over the month before.
 
     Parameters
     ----------
     market
         ``id, month, share, growth`` of one dimension.
     """
-    figure = make_subplots(rows=2, shared_xaxes=True, subplot_titles=("Share of the market", "Growth, by the day"))
+    titles = ("Share of the market", "Growth of purchases a day over the month before")
+    figure = make_subplots(rows=2, shared_xaxes=True, subplot_titles=titles)
     order = market.groupby("id")["share"].sum().sort_values(ascending=False).index[:_MOST_BARS].tolist()
     colours = dict(zip(order, _colours(len(order)), strict=True))
     for name in order:

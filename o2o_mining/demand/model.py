@@ -242,6 +242,6 @@ def lifts(values: Array, event: Array) -> Array:
     counted = event & (count > 0)
     usual = np.where(counted, total / np.maximum(count, 1), 0.0).sum(axis=1)
     sold = np.where(counted, values, 0.0).sum(axis=1)
-    one_day = values.sum(axis=1).mean()
+    one_day = np.cumsum(values.sum(axis=1)) / np.arange(1, days + 1)
     ratio = (np.cumsum(sold) + one_day) / np.maximum(np.cumsum(usual) + one_day, 1e-12)
     return np.asarray(np.clip(np.concatenate([[1.0], ratio]), LEAST_LIFT, MOST_LIFT))

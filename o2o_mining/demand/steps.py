@@ -96,9 +96,7 @@ def build_market_analysis(engine: Engine, *, as_of: date) -> StepReport:
         return StepReport(table="market_analysis", rows=rows, notes=tuple(notes), figures={"months": 0})
     latest = market[market["month"] == market["month"].max()]
     share = "revenue_share" if market["revenue_share"].notna().any() else "purchase_share"
-    categories = market[market["dimension"] == "category"].assign(
-        share=market[share], growth=market["purchase_growth_yearly"].fillna(market["purchase_growth"])
-    )
+    categories = market[market["dimension"] == "category"].assign(share=market[share], growth=market["purchase_growth"])
     shown = ["id", "days", "purchases", "purchase_share", "revenue_share", "purchase_growth", "merchants", "hhi"]
     return StepReport(
         table="market_analysis",

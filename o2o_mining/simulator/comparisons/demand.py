@@ -23,9 +23,9 @@ def compare(world: Evaluated) -> Iterator[Finding]:
     both = forecast.merge(long, on=["level", "id", "measure", "ds"])
     days = int(both["ds"].nunique())
     for (level, measure), rows in both.groupby(["level", "measure"], sort=True):
-        series = rows.groupby("id", sort=True)[["came", "mean"]].sum()
-        for name, sums in series.iterrows():
-            yield Finding("demand", f"{measure} of {name}, {days} days", float(sums["came"]), float(sums["mean"]))
+        if level == "total":
+            came, expected = (float(rows[name].sum()) for name in ("came", "mean"))
+            yield Finding("demand", f"{measure} in {days} days", came, expected)
         inside = (rows["low_80"] <= rows["came"]) & (rows["came"] <= rows["high_80"])
         of = f"{measure}, {level}"
         yield Finding("demand", f"share of days within the interval: {of}", COVERED, float(inside.mean()))
