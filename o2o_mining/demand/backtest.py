@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from o2o_mining.demand.hierarchy import Array
-from o2o_mining.demand.model import WEEK, Forecaster, seasonal_naive
+from o2o_mining.demand.model import Forecaster, seasonal_naive
 
 ORIGINS, DAYS_BETWEEN = 8, 14
 LEAST_DAYS = 42  # of history before an origin
 # Series that sold on fewer of the days looked at are judged together: a handful of sales tells no two methods apart.
 LEAST_SALES_DAYS = 28
+# So many days in a row err about as one; decision 0012 has what that does to coverage.
+DAYS_ALIKE = 5
 # Series are calibrated beside those that sell about as rarely, by the share of days without a sale.
 RARITIES = (0.2, 0.5, 0.7, 0.8)
 
@@ -155,9 +157,9 @@ def intervals(
 def _independent(tried: int, horizon: int, series: int) -> float:
     """Return for how many independent errors those of the past stand, for the n + 1 of conformal prediction.
 
-    Days of one week err together, and so do series in part: weeks count one each, series by their root.
+    Days near each other err together, and so do series: some days count as one, series by their root.
     """
-    return float((horizon + DAYS_BETWEEN * (tried - 1)) / WEEK * np.sqrt(series))
+    return float((horizon + DAYS_BETWEEN * (tried - 1)) / DAYS_ALIKE * np.sqrt(series))
 
 
 class _Spread:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -17,19 +16,15 @@ from o2o_mining.contracts.demand import LEVELS, MEASURES
 from o2o_mining.contracts.slices import AS_OF
 from o2o_mining.core.settings import Settings
 from o2o_mining.demand.backtest import LEAST_DAYS
-from o2o_mining.demand.calendars import calendar
 from o2o_mining.demand.charts import error_bars, forecast_fan, market_shares
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
 from o2o_mining.demand.forecasting import DIGITS, NAIVE, REGRESSION, Forecast, forecast_tree
-from o2o_mining.demand.hierarchy import build_levels
 from o2o_mining.demand.market import market_analysis
+from o2o_mining.demand.sold import ALIVE_DAYS, HISTORY_DAYS, Sold
 from o2o_mining.engine.base import Engine, StepReport
 
-HISTORY_DAYS = 1_461  # four years; what is older changes no weight that counts
-ALIVE_DAYS = 365  # a merchant or store without a sale in so long is not forecast
 _SHOWN_DAYS = 120
 _SHOWN_CATEGORIES = 8
-_COLUMN = {"net_revenue": "net_cents"}
 
 
 def build_demand_forecast(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
@@ -45,30 +40,33 @@ def build_demand_forecast(engine: Engine, *, as_of: date, settings: Settings) ->
         ``forecast_days``, ``holidays_country``.
     """
     horizon = settings.forecast_days
-    since = as_of - timedelta(days=HISTORY_DAYS)
-    daily: pd.DataFrame = engine.execute(
-        daily_demand(engine.known("purchases", as_of), engine.feed("merchants"), as_of=as_of, since=since)
-    )
-    daily = _alive(daily, as_of)
-    if daily.empty:
-        rows = engine.write("demand_forecast", _table("demand_forecast", {}), as_of=as_of)
+    sold = read_sold(engine, as_of=as_of, horizon=horizon)
+    trees = sold.trees(horizon, country=settings.holidays_country)
+    made = {measure: forecast_tree(levels, known, horizon=horizon) for measure, (levels, known) in trees.items()}
+    columns = _columns(made, sold.days_ahead(horizon))
+    rows = engine.write("demand_forecast", _table("demand_forecast", columns), as_of=as_of)
+    if not made:
         note = f"no purchase is known of the {ALIVE_DAYS} days before {as_of}: there is nothing to forecast"
         return StepReport(table="demand_forecast", rows=rows, notes=(note,), figures={"series": 0})
-    days = pd.date_range(daily["ds"].min(), as_of - timedelta(days=1), unit="us")
-    every = pd.date_range(days[0], periods=len(days) + horizon, unit="us")
-    running = running_campaigns(engine.feed("campaigns"), since=days[0].date(), until=as_of + timedelta(days=horizon))
-    campaigns: pd.DataFrame = engine.execute(running.order_by("campaign_id"))
-    made: dict[str, list[Forecast]] = {}
-    for measure in _measures(daily):
-        levels = build_levels(days, daily, _COLUMN.get(measure, measure))
-        if measure == "net_revenue":
-            # Hundredths are added up, so that sums are exact, and told in the home's currency.
-            levels = [replace(level, values=level.values / 100) for level in levels]
-        known = calendar(every, campaigns, levels, country=settings.holidays_country)
-        made[measure] = forecast_tree(levels, known, horizon=horizon)
-    columns = _columns(made, every[len(days) :])
-    rows = engine.write("demand_forecast", _table("demand_forecast", columns), as_of=as_of)
-    return _report(rows, made, every, horizon)
+    return _report(rows, made, sold.days_ahead(horizon))
+
+
+def read_sold(engine: Engine, *, as_of: date, horizon: int) -> Sold:
+    """Return all that a forecast as of a day is made from.
+
+    Parameters
+    ----------
+    engine
+        Holds ``purchases`` as known before as_of, and the feeds ``merchants`` and ``campaigns``.
+    as_of
+        The first day that is not known.
+    horizon
+        Days to forecast; campaigns planned for them count.
+    """
+    since, until = as_of - timedelta(days=HISTORY_DAYS), as_of + timedelta(days=horizon)
+    daily = daily_demand(engine.known("purchases", as_of), engine.feed("merchants"), as_of=as_of, since=since)
+    running = running_campaigns(engine.feed("campaigns"), since=since, until=until).order_by("campaign_id")
+    return Sold(as_of, engine.execute(daily), engine.execute(running))
 
 
 def build_market_analysis(engine: Engine, *, as_of: date) -> StepReport:
@@ -116,30 +114,10 @@ def build_market_analysis(engine: Engine, *, as_of: date) -> StepReport:
     )
 
 
-def _alive(daily: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Return what merchants and stores sold that had a sale in the last year, in a total order."""
-    daily = daily.assign(ds=pd.to_datetime(daily["ds"]).astype("datetime64[us]"))
-    recent = daily["ds"] >= pd.Timestamp(as_of - timedelta(days=ALIVE_DAYS))
-    places = daily["merchant_id"] + "\n" + daily["store_id"].fillna("")
-    sold = places[recent & (daily["purchases"] > 0)].unique()
-    order = ["ds", "merchant_id", "store_id"]
-    # More given back than taken would be less than no demand.
-    alive = daily[places.isin(sold)].assign(net_cents=daily["net_cents"].clip(lower=0))
-    return alive.sort_values(order, ignore_index=True)
-
-
-def _measures(daily: pd.DataFrame) -> list[str]:
-    """Return the measures that the source can fill: without amounts there is no revenue, without stores no visit."""
-    has = {
-        "purchases": True,
-        "net_revenue": bool(daily["amounts"].sum()),
-        "redemptions": bool(daily["redemptions"].sum()),
-    }
-    return [measure for measure in MEASURES if has[measure]]
-
-
 def _columns(made: dict[str, list[Forecast]], ahead: pd.DatetimeIndex) -> dict[str, pd.Series]:
     """Return the columns of the table, from arrays of shape (horizon, series)."""
+    if not made:
+        return {}
     parts: list[pd.DataFrame] = []
     for measure, forecasts in made.items():
         above: tuple[str, ...] = ()
@@ -180,9 +158,10 @@ def _types(name: str) -> list[pa.DataType]:
     return [field.type for field in ibis.schema(contract(name).schema).to_pyarrow()]
 
 
-def _report(rows: int, made: Mapping[str, list[Forecast]], every: pd.DatetimeIndex, horizon: int) -> StepReport:
+def _report(rows: int, made: Mapping[str, list[Forecast]], ahead: pd.DatetimeIndex) -> StepReport:
     """Say what came out: how many series, how far from seasonal naive, and what the days to come bring."""
-    ahead, days = every[-horizon:], every[:-horizon]
+    total, horizon = made["purchases"][0], len(ahead)
+    known = len(total.level.values)
     errors = pd.DataFrame(
         [
             (f"{one.level.name} {name}", one.level.name, measure, mase, bool(naive), mean)
@@ -196,9 +175,9 @@ def _report(rows: int, made: Mapping[str, list[Forecast]], every: pd.DatetimeInd
         series=("series", "size"), mase=("mase", "mean"), naive=("is_naive", "sum"), expected=("expected", "sum")
     )
     notes = []
-    if len(days) < LEAST_DAYS + horizon:
+    if known < LEAST_DAYS + horizon:
         notes.append(
-            f"{len(days)} days of history are too few to try forecasts of {horizon} days:"
+            f"{known} days of history are too few to try forecasts of {horizon} days:"
             " all is seasonal naive, with intervals as wide as so few days make them"
         )
     if lacking := [measure for measure in MEASURES if measure not in made]:
@@ -206,7 +185,6 @@ def _report(rows: int, made: Mapping[str, list[Forecast]], every: pd.DatetimeInd
     if len(made["purchases"]) < len(LEVELS):
         notes.append("no purchase names a store: there is no level of stores")
     fans = {"total": 1, "category": 2}
-    total = made["purchases"][0]
     return StepReport(
         table="demand_forecast",
         rows=rows,
@@ -214,7 +192,7 @@ def _report(rows: int, made: Mapping[str, list[Forecast]], every: pd.DatetimeInd
         figures={
             "series": int(by_level["series"].sum()),
             "horizon_days": horizon,
-            "history_days": len(days),
+            "history_days": known,
             "purchases_expected": round(float(total.mean.sum()), 1),
             "mase_total": round(float(total.mase[0]), 3),
         },
@@ -223,21 +201,22 @@ def _report(rows: int, made: Mapping[str, list[Forecast]], every: pd.DatetimeInd
         },
         charts={
             "forecast_fan": lambda: forecast_fan(
-                *_fan(made["purchases"][: len(fans)], days, ahead), title="Purchases a day, and what is expected"
+                *_fan(made["purchases"][: len(fans)], ahead), title="Purchases a day, and what is expected"
             ),
             "mase": lambda: error_bars(errors[errors["level"].isin(list(fans))]),
         },
     )
 
 
-def _fan(forecasts: Sequence[Forecast], days: pd.DatetimeIndex, ahead: pd.DatetimeIndex) -> tuple[pd.DataFrame, ...]:
+def _fan(forecasts: Sequence[Forecast], ahead: pd.DatetimeIndex) -> tuple[pd.DataFrame, ...]:
     """Return the last days of the history and the forecast of the total and the largest categories."""
     past, coming = [], []
     for one in forecasts:
         for place in np.argsort(-one.mean.sum(axis=0), kind="stable")[:_SHOWN_CATEGORIES]:
             name = one.level.ids[place]
             sold = one.level.values[-_SHOWN_DAYS:, place]
-            past.append(pd.DataFrame({"id": name, "ds": days[-_SHOWN_DAYS:], "y": sold}))
+            days = pd.date_range(end=ahead[0] - pd.Timedelta(days=1), periods=len(sold), unit="us")
+            past.append(pd.DataFrame({"id": name, "ds": days, "y": sold}))
             low, high = (bound[:, place] for bound in one.intervals[80])
             coming.append(
                 pd.DataFrame({"id": name, "ds": ahead, "mean": one.mean[:, place], "low_80": low, "high_80": high})
