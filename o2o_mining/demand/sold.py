@@ -44,8 +44,9 @@ class Sold:
         recent = daily["ds"] >= pd.Timestamp(self.as_of - timedelta(days=ALIVE_DAYS))
         places = daily["merchant_id"] + "\n" + daily["store_id"].fillna("")
         selling = places[recent & (daily["purchases"] > 0)].unique()
+        some = daily[places.isin(selling)]
         # More given back than taken would be less than no demand.
-        some = daily[places.isin(selling)].assign(net_cents=daily["net_cents"].clip(lower=0))
+        some = some.assign(net_cents=some["net_cents"].clip(lower=0))
         return some.sort_values(["ds", "merchant_id", "store_id"], ignore_index=True)
 
     @property

@@ -54,8 +54,8 @@ def test_days_without_a_row_sold_nothing() -> None:
     zeros = series.assign(y=series["y"].where(series["ds"].dt.day_of_week != 0, 0))
     gaps = zeros[zeros["y"] > 0]
     assert gaps["ds"].iloc[[0, -1]].tolist() != zeros["ds"].iloc[[0, -1]].tolist()
-    both = [demand.forecast(of[of["ds"] >= gaps["ds"].min()], horizon=7) for of in (zeros, gaps)]
-    pd.testing.assert_frame_equal(*both)
+    whole, gappy = (demand.forecast(of[of["ds"] >= gaps["ds"].min()], horizon=7) for of in (zeros, gaps))
+    pd.testing.assert_frame_equal(whole, gappy)
 
 
 @pytest.mark.parametrize("days", [1, 3, 10, 50])
