@@ -20,7 +20,11 @@ SEASON_DAYS, SEASON_HALF_LIFE, SEASON_SCALE = 730, 365, 1 / 3
 # Penalties on the weekdays' effects: at the top, which has data enough, and on a category's departure from it.
 PENALTY, PENALTY_OF_DEPARTURE = 0.1, 10.0
 # What is usual on a day is the mean of so many same weekdays before it; no event is believed to change it more.
-USUAL_WEEKS, LEAST_LIFT, MOST_LIFT = 8, 0.2, 20.0
+USUAL_WEEKS, LEAST_LIFT, MOST_LIFT = 8, 0.2, 5.0
+# Days of campaigns are cleared of what campaigns bring on average; of what a merchant sells usually they say less.
+CAMPAIGN_DAY_WEIGHT = 0.1
+# An effect of campaigns is shrunk as if so many days of them had shown none.
+DAYS_OF_DOUBT = 14
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,10 @@ class Forecaster:
         top = levels[0].values.sum(axis=1, keepdims=True)
         self._holiday_lifts = lifts(top, calendar.holidays[: self.days, None])
         self._merchants = next((depth for depth, level in enumerate(levels) if level.name == "merchant"), None)
-        self._campaign_lifts = np.ones(self.days + 1)
         if self._merchants is not None and calendar.campaigns is not None:
             seen = calendar.campaigns[: self.days]
             some = seen.any(axis=0)
-            self._campaign_lifts = lifts(levels[self._merchants].values[:, some], seen[:, some])
+            self._campaign_effects = campaign_effects(levels[self._merchants].values[:, some], seen[:, some])
 
     def means(self, origin: int, horizon: int, naive: Sequence[Array] | None = None) -> list[Array]:
         """Return the means of each level, shape (horizon, series), adding up from level to level.
@@ -101,14 +104,19 @@ class Forecaster:
         days = len(self.calendar.weekdays)
         if self._merchants is None or self.calendar.campaigns is None:
             return [np.broadcast_to(row, (days, len(row))) for row in recent]
-        lifted = np.where(self.calendar.campaigns, self._campaign_lifts[origin], 1.0)
-        # Past campaigns are taken out of what a merchant sells usually, then those of each day put on it.
-        usual = weights @ (self.levels[self._merchants].values[:origin] / lifted[:origin])
-        profiles = [lifted * usual]
+        campaigns, values = self.calendar.campaigns, self.levels[self._merchants].values[:origin]
+        added, multiplied = self._campaign_effects[origin]
+        running = campaigns[:origin]
+        cleared = np.where(running, (values - added) / (1 + multiplied), values)
+        counted = weights[:, None] * np.where(running, CAMPAIGN_DAY_WEIGHT, 1.0)
+        usual = np.maximum((counted * cleared).sum(axis=0) / counted.sum(axis=0), 0.0)
+        during = np.maximum(usual * (1 + multiplied) + added, usual * LEAST_LIFT)
+        profiles = [np.where(campaigns, during, usual)]
         for depth in range(self._merchants, 0, -1):
             profiles.insert(0, added_up(profiles[0], self.levels[depth].parent))
-        profiles += [row * lifted[:, self.levels[-1].parent] for row in recent[self._merchants + 1 :]]
-        return profiles
+        # A campaign is the merchant's: its stores have the proportions they always have.
+        below = recent[self._merchants + 1 :]
+        return profiles + [np.broadcast_to(row, (days, len(row))) for row in below]
 
     def _top(self, origin: int, horizon: int, profile: Array) -> Array:
         """Return the forecast of the top level: what is usual, times what is known of the days to come."""
@@ -234,14 +242,59 @@ def lifts(values: Array, event: Array) -> Array:
     days = len(values)
     if not event.any():
         return np.ones(days + 1)
+    usual, counted = _usual(values, event)
+    sold = np.where(counted, values, 0.0).sum(axis=1)
+    one_day = np.cumsum(values.sum(axis=1)) / np.arange(1, days + 1)
+    ratio = (np.cumsum(sold) + one_day) / np.maximum(np.cumsum(usual.sum(axis=1)) + one_day, 1e-12)
+    return np.asarray(np.clip(np.concatenate([[1.0], ratio]), LEAST_LIFT, MOST_LIFT))
+
+
+def campaign_effects(values: Array, running: Array) -> Array:
+    """Return what a day of a campaign adds to a merchant's sales, as known after each number of days.
+
+    A campaign brings customers of its own, however small the merchant, and more to one who sells more: what is sold
+    beyond the usual is regressed on a constant and on the usual, over the campaign days of all merchants together.
+
+    Parameters
+    ----------
+    values
+        Shape (days, merchants).
+    running
+        Whether a campaign ran, of the same shape.
+
+    Returns
+    -------
+    ndarray
+        Shape (days + 1, 2): sales added, and added per usual sale; zero before campaigns were seen.
+    """
+    effects = np.zeros((len(values) + 1, 2))
+    usual, counted = _usual(values, running)
+    extra = np.where(counted, values - usual, 0.0)
+    count, one, two, target, cross = (
+        np.cumsum(of.sum(axis=1)) for of in (counted, usual, usual**2, extra, extra * usual)
+    )
+    seen = count > 0
+    if not seen.any():
+        return effects
+    doubt = DAYS_OF_DOUBT / count[seen]
+    squares = np.empty((int(seen.sum()), 2, 2))
+    squares[:, 0, 0] = count[seen] * (1 + doubt)
+    squares[:, 1, 1] = two[seen] * (1 + doubt) + 1e-9
+    squares[:, 0, 1] = squares[:, 1, 0] = one[seen]
+    products = np.stack([target[seen], cross[seen]], axis=1)[:, :, None]
+    effects[1:][seen] = np.linalg.solve(squares, products)[:, :, 0]
+    # No campaign makes a merchant sell less than nothing.
+    effects[:, 1] = np.maximum(effects[:, 1], LEAST_LIFT - 1)
+    return effects
+
+
+def _usual(values: Array, event: Array) -> tuple[Array, Array]:
+    """Return what is usual on the days of an event, zero on others, and for which of them that is known."""
+    days = len(values)
     total, count = np.zeros_like(values), np.zeros_like(values)
     for weeks in range(1, min(USUAL_WEEKS, (days - 1) // WEEK) + 1):
         before = slice(0, days - weeks * WEEK)
         total[weeks * WEEK :] += np.where(event[before], 0.0, values[before])
         count[weeks * WEEK :] += ~event[before]
     counted = event & (count > 0)
-    usual = np.where(counted, total / np.maximum(count, 1), 0.0).sum(axis=1)
-    sold = np.where(counted, values, 0.0).sum(axis=1)
-    one_day = np.cumsum(values.sum(axis=1)) / np.arange(1, days + 1)
-    ratio = (np.cumsum(sold) + one_day) / np.maximum(np.cumsum(usual) + one_day, 1e-12)
-    return np.asarray(np.clip(np.concatenate([[1.0], ratio]), LEAST_LIFT, MOST_LIFT))
+    return np.where(counted, total / np.maximum(count, 1), 0.0), counted

@@ -14,7 +14,7 @@ from o2o_mining.demand.backtest import (
     wide_intervals,
 )
 from o2o_mining.demand.hierarchy import Array, Level
-from o2o_mining.demand.model import Calendar, Forecaster, lifts, regressed, seasonal_naive
+from o2o_mining.demand.model import Calendar, Forecaster, campaign_effects, lifts, regressed, seasonal_naive
 
 WEEKDAYS = np.arange(450) % 7
 
@@ -73,6 +73,17 @@ def test_the_lift_of_an_event_is_found_and_known_only_after_it() -> None:
     day = (70 * 20 + 200) / 70
     assert lift[70] == pytest.approx((300 + day) / (100 + day))
     assert (lifts(values, np.zeros_like(event)) == 1).all()
+
+
+def test_what_campaigns_add_is_parted_into_a_constant_and_a_share() -> None:
+    usual = np.tile(np.arange(1.0, 21.0), (200, 1))
+    running = np.zeros((200, 20), dtype=bool)
+    for merchant in range(20):
+        running[60 + 5 * merchant : 74 + 5 * merchant, merchant] = True
+    effects = campaign_effects(np.where(running, 4 + 1.5 * usual, usual), running)
+    assert (effects[:61] == 0).all()
+    assert effects[200] == pytest.approx([4.0, 0.5], rel=0.1)
+    assert (campaign_effects(usual, np.zeros_like(running)) == 0).all()
 
 
 def tree(seed: int = 0, days: int = 300) -> tuple[list[Level], Calendar]:
