@@ -67,6 +67,7 @@ def run_backtest(forecaster: Forecaster, horizon: int) -> Backtest:
     if not starts:
         nothing = [np.zeros((0, horizon, len(level.ids))) for level in levels]
         return Backtest(naive, [np.ones(len(level.ids)) for level in levels], nothing, nothing)
+    forecaster.remember(starts, horizon)
     actual = [np.stack([level.values[n : n + horizon] for n in starts]) for level in levels]
     weekly = [np.stack([seasonal_naive(level.values, n, horizon) for n in starts]) for level in levels]
     while True:

@@ -79,10 +79,10 @@ def forecast_tree(
 def forecast(series: pd.DataFrame, *, horizon: int, level: Sequence[int] = (80,)) -> pd.DataFrame:
     """Forecast daily series, each on its own.
 
-    The mean is that of ridge regressions on weekdays whose observations count half after 14, 28 and 112 days, from two
-    years on one with a season, too; where it does not beat seasonal naive on rolling origins, seasonal naive is taken.
-    The intervals are split conformal: as wide as the errors at those origins. With fewer than 42 days and a horizon
-    of history it is seasonal naive with Student's interval.
+    The mean is that of ridge regressions on weekdays whose observations count half after 14, 28 and 112 days, or after
+    7 and 28 where that erred less, from two years on one with a season, too; where it does not beat seasonal naive on
+    rolling origins, seasonal naive is taken. The intervals are split conformal: as wide as the errors at those origins.
+    With fewer than 42 days and a horizon of history it is seasonal naive with Student's interval.
 
     Parameters
     ----------

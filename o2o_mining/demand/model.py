@@ -11,9 +11,9 @@ from o2o_mining.demand.hierarchy import Array, Level, added_up, shared_out
 
 WEEK = 7
 YEAR = 365.25
-# Days after which an observation counts half. Short and long memories together follow a change of level and still know
-# the weekdays; decision 0012 has the figures.
-HALF_LIVES = (14, 28, 112)
+# Days after which an observation counts half, for series that stay and for those whose level moves. Short and long
+# together follow a change and still know the weekdays; decision 0012 has the figures.
+MEMORIES = ((14, 28, 112), (7, 28))
 SHARE_HALF_LIFE = 112
 # A season is believed once it was seen twice, and only partly: its terms are scaled down against the penalty.
 SEASON_DAYS, SEASON_HALF_LIFE, SEASON_SCALE = 730, 365, 1 / 3
@@ -55,10 +55,16 @@ class Forecaster:
         From the top down; series of the top level are independent of each other.
     calendar
         Of the history and at least the days to forecast.
+
+    Attributes
+    ----------
+    memory
+        Which of ``MEMORIES`` each series of the top level has, shape (series,); the first until ``remember``.
     """
 
     def __init__(self, levels: Sequence[Level], calendar: Calendar) -> None:
         self.levels, self.calendar = levels, calendar
+        self.memory = np.zeros(len(levels[0].ids), dtype=np.int64)
         self.days = len(levels[0].values)
         top = levels[0].values.sum(axis=1, keepdims=True)
         self._holiday_lifts = lifts(top, calendar.holidays[: self.days, None])
@@ -97,6 +103,17 @@ class Forecaster:
                 )
         return expected
 
+    def remember(self, origins: Sequence[int], horizon: int) -> None:
+        """Give each series of the top level the memory that erred least from some origins."""
+        errors = np.zeros((len(MEMORIES), len(self.memory)))
+        for origin in origins:
+            came = self.levels[0].values[origin : origin + horizon]
+            profile = self._profiles(origin)[0]
+            for number in range(len(MEMORIES)):
+                self.memory[:] = number
+                errors[number] += np.abs(self._top(origin, horizon, profile) - came).sum(axis=0)
+        self.memory = errors.argmin(axis=0)
+
     def _profiles(self, origin: int) -> list[Array]:
         """Return in what proportions the series of each level sell on every day, campaigns included."""
         weights = recency_weights(origin, SHARE_HALF_LIFE)
@@ -125,12 +142,10 @@ class Forecaster:
         factor = known * np.divide(profile, usual, out=np.ones_like(profile), where=usual > 0)
         values = self.levels[0].values[:origin] / factor[:origin]
         weekdays = self.calendar.weekdays
-        fitted = [regressed(values, weekdays, horizon, half_life=half, penalty=PENALTY) for half in HALF_LIVES]
-        if origin >= SEASON_DAYS:
-            fitted.append(
-                regressed(values, weekdays, horizon, half_life=SEASON_HALF_LIFE, penalty=PENALTY, season=True)
-            )
-        mean = np.maximum(np.mean(fitted, axis=0), 0.0)
+        mean = np.zeros((horizon, len(self.memory)))
+        for number in np.unique(self.memory):
+            some = self.memory == number
+            mean[:, some] = _combined(values[:, some], weekdays, horizon, MEMORIES[number])
         return np.asarray(mean * factor[origin : origin + horizon])
 
     def _departed(self, depth: int, origin: int, mean: Array, above: Array) -> Array:
@@ -144,6 +159,14 @@ class Forecaster:
             rest, self.calendar.weekdays, len(mean), half_life=SHARE_HALF_LIFE, penalty=PENALTY_OF_DEPARTURE
         )
         return shared_out(np.maximum(mean + own, 0.0), above, level.parent, mean)
+
+
+def _combined(values: Array, weekdays: Array, horizon: int, half_lives: Sequence[int]) -> Array:
+    """Return the mean of the regressions of a memory, with one on the season once it was seen twice."""
+    fitted = [regressed(values, weekdays, horizon, half_life=half, penalty=PENALTY) for half in half_lives]
+    if len(values) >= SEASON_DAYS:
+        fitted.append(regressed(values, weekdays, horizon, half_life=SEASON_HALF_LIFE, penalty=PENALTY, season=True))
+    return np.asarray(np.maximum(np.mean(fitted, axis=0), 0.0))
 
 
 def recency_weights(days: int, half_life: float) -> Array:

@@ -145,6 +145,16 @@ def test_a_walk_at_random_is_no_easier_than_naive_says() -> None:
     assert 0.7 < past.mase[0][0] <= 1
 
 
+def test_a_series_whose_level_moves_remembers_less() -> None:
+    chance = np.random.default_rng(9)
+    days = np.arange(300)
+    steady = chance.poisson(300, 300).astype(float)
+    moving = chance.poisson(300 + 200 * np.sin(days / 40)).astype(float)
+    forecaster = Forecaster([alone(np.column_stack([steady, moving]))], plain(328))
+    run_backtest(forecaster, 14)
+    assert forecaster.memory.tolist() == [0, 1]
+
+
 def test_a_history_too_short_to_be_tried_is_naive() -> None:
     past = run_backtest(Forecaster([alone(np.ones((10, 2)))], plain(38)), 28)
     assert isinstance(past, Backtest)
