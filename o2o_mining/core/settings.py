@@ -37,6 +37,10 @@ class Settings:
         Number of RFM scores.
     churn_horizon_days
         For how many days churn is predicted: no purchase within them.
+    forecast_days
+        How many days demand is forecast, from as_of on.
+    holidays_country
+        Whose public holidays the forecast knows: an ISO 3166 code such as ``TW`` or ``US-NY``; empty for none.
     first_partition
         First ``as_of`` day that can be run.
     snapshots_kept
@@ -62,6 +66,8 @@ class Settings:
     reuse_touches: bool = False
     rfm_bins: int = 5
     churn_horizon_days: int = 90
+    forecast_days: int = 28
+    holidays_country: str = ""
     first_partition: date = date(2010, 1, 1)
     snapshots_kept: int = 5
     memory_limit: str = ""
@@ -76,7 +82,14 @@ class Settings:
             raise HomeError(f"timezone '{self.timezone}' is unknown", next_step="use an IANA name") from None
         if self.language not in ("en", "zh-Hant", "zh-Hans"):
             raise HomeError(f"language '{self.language}' is not one of en, zh-Hant, zh-Hans")
-        lowest_of = {"lookback_days": 1, "rfm_bins": 2, "churn_horizon_days": 1, "snapshots_kept": 1, "threads": 0}
+        lowest_of = {
+            "lookback_days": 1,
+            "rfm_bins": 2,
+            "churn_horizon_days": 1,
+            "snapshots_kept": 1,
+            "threads": 0,
+            "forecast_days": 1,
+        }
         for name, lowest in lowest_of.items():
             if getattr(self, name) < lowest:
                 raise HomeError(f"setting {name} = {getattr(self, name)} is below {lowest}")

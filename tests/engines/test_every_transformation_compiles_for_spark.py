@@ -20,6 +20,7 @@ from o2o_mining.attribution.cents import share_out
 from o2o_mining.attribution.credits import credited_touches, weighed_touches
 from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.contracts.catalogue import contract
+from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
 from o2o_mining.marts import bought, choices, people
 from o2o_mining.marts.knowledge import later_rows
 from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
@@ -134,6 +135,10 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     ),
     "segmentation.rfm_scores": lambda: segmentation.rfm_scores(*feed("purchases"), as_of=DAY),
     "segmentation.segments": lambda: segments(*feed("purchases", "customers"), as_of=DAY),
+    "demand.daily_demand": lambda: daily_demand(*feed("purchases", "merchants"), as_of=DAY, since=DAY),
+    "demand.running_campaigns": lambda: running_campaigns(*feed("campaigns"), since=DAY, until=DAY),
+    "demand.merchant_months": lambda: merchant_months(*feed("purchases", "merchants"), as_of=DAY),
+    "demand.market_customers": lambda: market_customers(*feed("purchases", "merchants"), as_of=DAY),
     "segmentation.segment_profiles": lambda: segment_profiles(*feed("segments")),
     "marts.leaks": lambda: marts.leaks(dict(zip(CONTACTS, feed(*CONTACTS), strict=True)), as_of=DAY),
 }

@@ -85,6 +85,10 @@ ALLOWED = {
     "campaign_attribution.model": """first last last_non_direct linear position j_shaped time_decay markov shapley
         calibrated""",
     "campaign_attribution.level": "channel campaign",
+    "demand_forecast.level": "total category merchant store",
+    "demand_forecast.measure": "purchases net_revenue redemptions",
+    "demand_forecast.method": "weighted_regression seasonal_naive",
+    "market_analysis.dimension": "total category city category_city",
 }
 
 # Low and high of what a feed may hold; money and quantities are never negative.
