@@ -167,6 +167,7 @@ def evaluated(windows: Windows) -> Evaluation:
                 "value_error": float(np.abs(worth.predict_median(shown) - money).mean()),
                 "value_predicted": float(mean.mean()),
                 "value_seen": float(money.mean()),
+                "value_common_error": float(abs(mean.sum() / max(float(money.sum()), 0.01) - 1)),
                 "value_coverage": float(((low <= money) & (money <= high)).mean()),
             }
             table = deciles(mean, money)

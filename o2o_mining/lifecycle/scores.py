@@ -155,7 +155,7 @@ def _with_value(
     return scores.reset_index()
 
 
-def cohorts(scores: pd.DataFrame, visits: Visits) -> pd.DataFrame:
+def cohorts(scores: pd.DataFrame, visits: Visits, *, common_error: float = 0.0) -> pd.DataFrame:
     """One month of first purchases: how many came, how many are there, what they brought and will bring.
 
     Parameters
@@ -164,11 +164,14 @@ def cohorts(scores: pd.DataFrame, visits: Visits) -> pd.DataFrame:
         As `churn_scores` returns them.
     visits
         Purchases before as_of.
+    common_error
+        By what share all predictions together were off when they were tried: it does not even out in large groups.
 
     Returns
     -------
     DataFrame
-        The columns of ``customer_cohorts`` without as_of. Intervals are at 80 %: variances of customers add up.
+        The columns of ``customer_cohorts`` without as_of. Intervals are at 80 %: variances of customers add up, and the
+        common error comes on top.
     """
     first = np.full(len(visits.customers), np.inf)
     np.minimum.at(first, visits.code, visits.day)
@@ -184,7 +187,7 @@ def cohorts(scores: pd.DataFrame, visits: Visits) -> pd.DataFrame:
     )
     made["there"] = made["there"].round(3)
     for name in ("clv_90d", "clv_365d"):
-        half = Z80 * np.sqrt(sums[f"{name}_sd"])
+        half = Z80 * np.sqrt(sums[f"{name}_sd"] + (common_error * sums[name]) ** 2)
         made[name] = sums[name]
         made[f"{name}_low"], made[f"{name}_high"] = (sums[name] - half).clip(lower=0), sums[name] + half
     return made.round(3).reset_index()

@@ -57,7 +57,7 @@ def build_churn_scores(engine: Engine, *, as_of: date, settings: Settings) -> li
             windows = learning_windows(past, visits, as_of=as_of, horizon_days=horizon)
             scores = churn_scores(features, visits, windows, as_of=as_of, horizon_days=horizon)
             evaluation = evaluated(windows) if windows else evaluation
-        worth = cohorts(scores, visits)
+        worth = cohorts(scores, visits, common_error=evaluation.measures.get("value_common_error", 0.0))
         if windows is None:
             notes.append(
                 "too few customers, or too short a log, to learn churn from: the process of purchases alone tells"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _FOLDS = 3
 _BINS = 20
+# A Poisson mean cannot be learned from zeros alone.
+_NOTHING = 1e-6
 
 
 class ValueModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -57,13 +59,12 @@ class ValueModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         X, y = validate_data(self, X, y, ensure_all_finite="allow-nan", y_numeric=True)
         money = np.maximum(np.asarray(y, dtype=np.float64), 0.0)
-        if not money.any():  # nobody brought anything: a Poisson mean cannot be learned from zeros alone
-            money[0] = 0.01
+        some = np.maximum(money, _NOTHING)
         rows = np.arange(len(money)) if groups is None else np.asarray(groups)
         folds = GroupKFold(min(_FOLDS, len(np.unique(rows))))
         mean = self._trees("poisson", len(money))
-        unseen = cross_val_predict(mean, X, money, groups=rows, cv=folds)
-        self._mean_ = mean.fit(X, money)
+        unseen = cross_val_predict(mean, X, some, groups=rows, cv=folds)
+        self._mean_ = mean.fit(X, some)
         self._median_ = self._trees("absolute_error", len(money)).fit(X, money)
         self._spread_ = _spread(unseen, money)
         return self

@@ -34,6 +34,13 @@ class Visits:
         Shape (n,). Net amount; NaN where it is not known.
     offered
         Shape (n,). Whether a coupon or campaign brought it.
+
+    Examples
+    --------
+    >>> when = pd.to_datetime(["2024-01-05", "2024-01-01"])
+    >>> table = pd.DataFrame({"customer_id": ["b", "a"], "purchased_at": when, "net_amount": 1.0, "offered": False})
+    >>> Visits.of(table).before(date(2024, 1, 5)).customers.tolist()
+    ['a']
     """
 
     customers: NDArray[np.object_]
@@ -50,13 +57,6 @@ class Visits:
         ----------
         purchases
             ``customer_id, purchased_at, net_amount, offered``, in any order.
-
-        Examples
-        --------
-        >>> when = pd.to_datetime(["2024-01-05", "2024-01-01"])
-        >>> table = pd.DataFrame({"customer_id": ["b", "a"], "purchased_at": when, "net_amount": 1.0, "offered": False})
-        >>> Visits.of(table).customers.tolist()
-        ['a', 'b']
         """
         customers, code = np.unique(purchases["customer_id"].to_numpy(dtype=object), return_inverse=True)
         since = (purchases["purchased_at"] - pd.Timestamp(_EPOCH)) / pd.Timedelta(days=1)
