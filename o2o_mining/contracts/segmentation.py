@@ -30,8 +30,12 @@ SEGMENTS = Table(
         _opt("cluster", "text", "Behavioural cluster; null with fewer than five purchases."),
         _opt("lifecycle_stage", "text", "Stage in the customer's life."),
         Column("rule_segments", "codes", "Segments by rule that the customer is in, sorted."),
-        _opt("silence_probability", "double", "Chance that a gap of the customer's own outlasts recency.", low=0, high=1),
-        _opt("lapsing_after_days", "double", "Days without a purchase from which the customer counts as lapsing.", low=0),
+        _opt(
+            "silence_probability", "double", "Chance that a gap of the customer's own outlasts recency.", low=0, high=1
+        ),
+        _opt(
+            "lapsing_after_days", "double", "Days without a purchase from which the customer counts as lapsing.", low=0
+        ),
     ),
 )
 
@@ -90,6 +94,10 @@ CLUSTER_CENTRES = Table(
         Column("location", "double", "Mean."),
         Column("scale", "double", "Standard deviation."),
         Column("weight", "double", "How much the habit counts.", low=0),
+        Column("mean", "double", "Mean of the cluster's customers, as it was seen."),
+        Column("everybody", "double", "Mean of all customers with a cluster."),
+        Column("difference", "double", "Between both, in standard deviations."),
+        _opt("stability", "double", "Mean adjusted Rand index of all clusters over bootstraps."),
     ),
 )
 

@@ -13,14 +13,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from o2o_mining.core.errors import UsageError
-from o2o_mining.segmentation.scaling import learn_scaling, rounded
+from o2o_mining.segmentation.scaling import learn_scaling, nearest, rounded
+from o2o_mining.segmentation.traits import is_stable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHODS = ("kmeans", "diagonal", "full")
-# Below this mean adjusted Rand index clusters are called not stable: other customers would have given others.
-STABLE = 0.7
 _STARTS = 4
 _SILHOUETTE_ROWS = 3_000
 _WHOLE_SEED = 2**31 - 1
@@ -98,7 +97,7 @@ class BehaviourSegmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.sample_size = sample_size
         self.feature_weights = feature_weights
 
-    def fit(self, X: Any, y: Any = None) -> BehaviourSegmenter:  # noqa: ARG002, N803 - scikit-learn's signature
+    def fit(self, X: Any, y: Any = None) -> BehaviourSegmenter:  # noqa: N803 - scikit-learn's signature
         """Learn scales, number of clusters, clusters and their stability.
 
         Parameters
@@ -125,7 +124,7 @@ class BehaviourSegmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # 
             self._number_by_size(points)
             labels = self._assign(points)
             self.stability_ = self._stability(points, labels)
-        self.is_stable_ = bool(self.stability_ >= STABLE)
+        self.is_stable_ = is_stable(self.stability_)
         self.labels_ = self._assign(self.scaling_.apply(values))
         self.profiles_ = self._profiles(values)
         return self
@@ -203,7 +202,7 @@ class BehaviourSegmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # 
         return float(silhouette_score(some, labels)) if 1 < len(np.unique(labels)) < len(some) else -1.0
 
     def _number_by_size(self, points: NDArray[Any]) -> None:
-        """Number the clusters from the largest of the sample; ties go by the centres."""
+        """Put the clusters in order, the largest of the sample first; ties go by the centres."""
         centres = self._centres(self._model)
         self._order = np.arange(len(centres))
         self.cluster_centers_ = rounded(centres)
@@ -250,30 +249,3 @@ class BehaviourSegmenter(ClusterMixin, BaseEstimator):  # type: ignore[misc]  # 
             }
             found.append({"customers": len(members), "share": len(members) / len(values), "features": features})
         return found
-
-
-def nearest(points: NDArray[Any], centres: NDArray[Any]) -> NDArray[np.int64]:
-    """Return for each point the number of its nearest centre; of two equally near the first.
-
-    The squares are added up feature by feature, so that the order of the sum is the same everywhere.
-
-    Parameters
-    ----------
-    points, centres
-        Shapes (n, features) and (clusters, features).
-
-    Examples
-    --------
-    >>> nearest(np.array([[0.0], [3.0]]), np.array([[0.0], [4.0]])).tolist()
-    [0, 1]
-    """
-    best = np.full(len(points), np.inf)
-    found = np.zeros(len(points), dtype=np.int64)
-    columns = np.ascontiguousarray(points.T)
-    for number, centre in enumerate(centres):
-        distance = np.zeros(len(points))
-        for column, value in zip(columns, centre.tolist(), strict=True):
-            distance += (column - value) ** 2
-        closer = distance < best
-        best[closer], found[closer] = distance[closer], number
-    return found

@@ -20,7 +20,7 @@ from o2o_mining.segmentation.habits import (
     population,
     reliability,
 )
-from o2o_mining.segmentation.scaling import Scaling
+from o2o_mining.segmentation.scaling import Scaling, nearest, rounded
 from o2o_mining.segmentation.traits import cluster_codes, traits_of
 
 if TYPE_CHECKING:
@@ -40,16 +40,12 @@ class Clusters:
         ``customer_id`` and ``cluster``.
     centres
         The rows of ``cluster_centres`` without as_of: all that assigning takes.
-    traits
-        By cluster what sets it apart, as codes with arguments.
-    stability, criterion
-        As the segmenter has them.
+    criterion
+        As the segmenter has it.
     """
 
     customers: pd.DataFrame
     centres: pd.DataFrame
-    traits: dict[str, list[str]]
-    stability: float
     criterion: dict[int, float]
 
 
@@ -80,13 +76,11 @@ def fit_clusters(seen: Habits, *, n_clusters: int | str = "auto", random_state: 
     model.fit(drawn.to_numpy())
     if model.n_clusters_ < 2:
         return None
-    sets_apart = [traits_of(members, seen.values) for members in _members(model.labels_, model.n_clusters_)]
-    codes = cluster_codes(sets_apart)
+    apart = [_apart(model.labels_ == number, seen.values[columns]) for number in range(model.n_clusters_)]
+    codes = cluster_codes([traits_of(found) for found in apart])
     return Clusters(
         customers=pd.DataFrame({"customer_id": seen.customers, "cluster": [codes[label] for label in model.labels_]}),
-        centres=_kept(model, codes, columns, shares),
-        traits={code: [str(trait) for trait in found] for code, found in zip(codes, sets_apart, strict=True)},
-        stability=model.stability_,
+        centres=_kept(model, codes, apart, shares),
         criterion=model.criterion_,
     )
 
@@ -136,26 +130,27 @@ def assign_clusters(behaviour: pd.DataFrame, counts: pd.DataFrame, centres: pd.D
         drawn_in(given, learned["population"]).to_numpy(dtype="float64")
     )
     grid = centres.pivot_table(index="segment_code", columns="feature", values="centre", sort=True)[learned.index]
-    found = _nearest(points, grid.to_numpy())
+    found = nearest(points, grid.to_numpy())
     codes = pd.Series([str(grid.index[place]) for place in found], index=list(seen.customers), dtype=object)
     return codes.reindex(behaviour["customer_id"].tolist()).where(lambda held: held.notna(), None)
-
-
-def _nearest(points: Any, centres: Any) -> Any:
-    from o2o_mining.segmentation.behaviour import nearest
-
-    return nearest(points, centres)
 
 
 def _weight(name: str) -> float:
     return WEIGHTS.get(name, 1.0)
 
 
-def _members(labels: Any, clusters: int) -> list[Any]:
-    return [labels == number for number in range(clusters)]
+def _apart(members: Any, values: pd.DataFrame) -> pd.DataFrame:
+    """Return by habit the mean of some customers, of all, and the difference in standard deviations."""
+    own, all_of_them = values[members].mean(), values.mean()
+    spread = values.std(ddof=0)
+    away = ((own - all_of_them) / spread.where(spread > 0)).fillna(0.0)
+    found = {"mean": own.fillna(all_of_them), "everybody": all_of_them, "difference": away}
+    return pd.DataFrame({name: rounded(column, 6) for name, column in found.items()}, index=values.columns)
 
 
-def _kept(model: BehaviourSegmenter, codes: list[str], columns: list[str], shares: pd.Series[float]) -> pd.DataFrame:
+def _kept(
+    model: BehaviourSegmenter, codes: list[str], apart: list[pd.DataFrame], shares: pd.Series[float]
+) -> pd.DataFrame:
     """Return the fit as one row a cluster and feature."""
     learned = {name: getattr(model.scaling_, name) for name in _KEPT}
     rows = [
@@ -165,10 +160,10 @@ def _kept(model: BehaviourSegmenter, codes: list[str], columns: list[str], share
             "centre": float(model.cluster_centers_[number, place]),
             "population": None if np.isnan(shares[name]) else float(shares[name]),
             **{kept: values[place].item() for kept, values in learned.items()},
+            **found.loc[name].to_dict(),
+            "stability": None if np.isnan(model.stability_) else model.stability_,
         }
-        for number, code in enumerate(codes)
-        for place, name in enumerate(columns)
+        for number, (code, found) in enumerate(zip(codes, apart, strict=True))
+        for place, name in enumerate(found.index)
     ]
     return pd.DataFrame(rows)
-
-

@@ -171,4 +171,3 @@ def is_share(name: str) -> bool:
     (True, False)
     """
     return name in SHARES or name.startswith(CATEGORY)
-

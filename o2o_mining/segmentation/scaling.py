@@ -98,6 +98,33 @@ def rounded(values: Any, digits: int = DIGITS) -> NDArray[Any]:
     return np.array(short, dtype=np.float64).reshape(given.shape)
 
 
+def nearest(points: NDArray[Any], centres: NDArray[Any]) -> NDArray[np.int64]:
+    """Return for each point the number of its nearest centre; of two equally near the first.
+
+    The squares are added up feature by feature, so that the order of the sum is the same everywhere.
+
+    Parameters
+    ----------
+    points, centres
+        Shapes (n, features) and (clusters, features).
+
+    Examples
+    --------
+    >>> nearest(np.array([[0.0], [3.0]]), np.array([[0.0], [4.0]])).tolist()
+    [0, 1]
+    """
+    best = np.full(len(points), np.inf)
+    found = np.zeros(len(points), dtype=np.int64)
+    columns = np.ascontiguousarray(points.T)
+    for number, centre in enumerate(centres):
+        distance = np.zeros(len(points))
+        for column, value in zip(columns, centre.tolist(), strict=True):
+            distance += (column - value) ** 2
+        closer = distance < best
+        best[closer], found[closer] = distance[closer], number
+    return found
+
+
 def _skewness(column: NDArray[Any]) -> float:
     """Return the absolute third standardised moment; 0 of a constant."""
     with np.errstate(over="ignore", invalid="ignore"):

@@ -7,7 +7,6 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import yaml
 
 from o2o_mining.segmentation.habits import CATEGORY, SHARES
@@ -21,6 +20,21 @@ SETS_APART = 0.5
 MOST_TRAITS = 5
 # Nothing sets this cluster apart.
 AVERAGE = "average"
+
+
+# Below this mean adjusted Rand index clusters are called not stable: other customers would have given others.
+STABLE = 0.7
+
+
+def is_stable(stability: float) -> bool:
+    """Return whether clusters hold.
+
+    Examples
+    --------
+    >>> is_stable(0.7), is_stable(0.69), is_stable(float("nan"))
+    (True, False, False)
+    """
+    return stability >= STABLE
 
 
 @dataclass(frozen=True)
@@ -43,26 +57,19 @@ class Trait:
         return f"{self.habit}={self.level}"
 
 
-def traits_of(members: Any, values: pd.DataFrame) -> list[Trait]:
-    """Return what sets some customers apart from all, the strongest first, high before low where equal.
+def traits_of(apart: pd.DataFrame) -> list[Trait]:
+    """Return what sets a cluster apart: what is high before what is low, the strongest first.
 
     Parameters
     ----------
-    members
-        Which rows are theirs, shape (n,).
-    values
-        The habits of all.
+    apart
+        ``mean``, ``everybody`` and ``difference`` of each habit, which is the index.
     """
-    found = []
-    for name, column in values.items():
-        spread = float(np.nanstd(column.to_numpy()))
-        own = column[members].dropna()
-        if not len(own) or spread <= 1e-12:
-            continue
-        mean, everybody = float(own.mean()), float(column.mean())
-        strength = round((mean - everybody) / spread, 6)
-        if abs(strength) >= SETS_APART:
-            found.append(Trait(str(name), HIGH if strength > 0 else LOW, mean, everybody, strength))
+    found = [
+        Trait(str(name), HIGH if away > 0 else LOW, mean, everybody, away)
+        for name, mean, everybody, away in apart[["mean", "everybody", "difference"]].itertuples()
+        if abs(away) >= SETS_APART
+    ]
     found.sort(key=lambda trait: (trait.level != HIGH, -abs(trait.strength), trait.habit))
     return found[:MOST_TRAITS]
 
