@@ -21,7 +21,7 @@ from o2o_mining.exports.release import Content, ExportReport, Order, named, rele
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# Scheme -> column of `segments`, in the order in which a code is looked for; of segments by rule a customer has several.
+# Scheme -> column of `segments`, in the order in which a code is looked for.
 SCHEMES = {"rfm": "segment_code", "cluster": "cluster", "lifecycle": "lifecycle_stage", "rule": "rule_segments"}
 
 _LISTED = (

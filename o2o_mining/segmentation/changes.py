@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 ENTERED, LEFT, STAYED = "entered", "left", "stayed"
 _DOCS = {feature.name: feature.doc.rstrip(".") for feature in FEATURES}
-_MEASURES = ("known", "mean", "spread", *(f"{group}_{what}" for group in (ENTERED, LEFT) for what in ("from", "to")))
 
 
 def segment_changes(before: ir.Table, now: ir.Table, *, scheme: str, code: str) -> ir.Table:
@@ -45,7 +44,7 @@ def segment_changes(before: ir.Table, now: ir.Table, *, scheme: str, code: str) 
 
 
 def feature_changes(changes: ir.Table, before: ir.Table, now: ir.Table) -> ir.Table:
-    """One feature: how it changed for all customers known on both days, and for those who entered and left.
+    """One row: how each feature changed for all customers known on both days, and for those who entered and left.
 
     Parameters
     ----------
@@ -57,24 +56,21 @@ def feature_changes(changes: ir.Table, before: ir.Table, now: ir.Table) -> ir.Ta
     Returns
     -------
     ibis.Table
-        ``feature``; ``known``, the customers of whom both values are known; ``mean`` and ``spread`` of their change;
-        ``entered_from`` and ``entered_to``, the means of those who entered on both days, and the same of ``left``.
+        For each feature ``mean__<feature>`` and ``spread__<feature>`` of its change, and the means on both days of
+        those who ``entered`` and ``left``: ``entered_from__<feature>``, ``entered_to__<feature>`` and so on.
     """
     names = [name for name in _DOCS if name in before.columns and name in now.columns]
     new = now.select("customer_id", *(now[name].cast("float64").name(f"to_{name}") for name in names))
     old = before.select("customer_id", *(before[name].cast("float64").name(f"from_{name}") for name in names))
-    rows = new.inner_join(old, "customer_id").left_join(changes.select("customer_id", "change"), "customer_id")
-    found = rows.aggregate(**{f"{what}__{name}": value for name in names for what, value in _measured(rows, name)})
-    return ibis.union(*(
-        found.select(feature=ibis.literal(name), **{what: found[f"{what}__{name}"] for what in _MEASURES})
-        for name in names
-    ))  # fmt: skip
+    rows = new.inner_join(old, "customer_id")
+    rows = rows.left_join(changes.select("customer_id", "change"), "customer_id")
+    return rows.aggregate(**{f"{what}__{name}": value for name in names for what, value in _measured(rows, name)})
 
 
 def _measured(rows: ir.Table, name: str) -> list[tuple[str, ir.Value]]:
     start, end = rows[f"from_{name}"], rows[f"to_{name}"]
     change, known = end - start, start.notnull() & end.notnull()
-    measured = [("known", known.sum()), ("mean", change.mean()), ("spread", change.std(how="pop"))]
+    measured = [("mean", change.mean()), ("spread", change.std(how="pop"))]
     for group in (ENTERED, LEFT):
         where = known & (rows.change == group).fill_null(False)
         measured += [(f"{group}_from", start.mean(where=where)), (f"{group}_to", end.mean(where=where))]
@@ -87,7 +83,7 @@ def ranked_reasons(features: pd.DataFrame, group: str, *, most: int = 5) -> pd.D
     Parameters
     ----------
     features
-        As ``feature_changes`` gives them.
+        The row that ``feature_changes`` gives.
     group
         ``entered`` or ``left``.
     most
@@ -101,12 +97,15 @@ def ranked_reasons(features: pd.DataFrame, group: str, *, most: int = 5) -> pd.D
 
     Examples
     --------
-    >>> row = {"feature": "n_purchases_30d", "known": 9, "mean": 0.1, "spread": 1.0}
-    >>> moved = pd.DataFrame([{**row, "entered_from": 0.5, "entered_to": 2.6, "left_from": None, "left_to": None}])
+    >>> row = {"mean": 0.1, "spread": 1.0, "entered_from": 0.5, "entered_to": 2.6, "left_from": None, "left_to": None}
+    >>> moved = pd.DataFrame([{f"{what}__n_purchases_30d": value for what, value in row.items()}])
     >>> ranked_reasons(moved, "entered").said.tolist()
     ['Purchases of the last 30 days: 0.5 -> 2.6 on average (all customers +0.1), 2.0 standard deviations up']
     """
-    rows = features.dropna(subset=[f"{group}_from", f"{group}_to", "spread"]).copy()
+    parts = features.columns.str.split("__", n=1, expand=True)
+    wide = pd.DataFrame(features.to_numpy(dtype="float64"), columns=parts)
+    rows = wide.iloc[0].unstack(level=0).rename_axis("feature").reset_index()
+    rows = rows.dropna(subset=[f"{group}_from", f"{group}_to", "spread"])
     rows = rows[rows["spread"] > 1e-9]
     moved = rows[f"{group}_to"] - rows[f"{group}_from"]
     found = pd.DataFrame({
