@@ -13,8 +13,11 @@ import pandas as pd
 from o2o_mining.cli.export import open_with_settings
 from o2o_mining.cli.output import home_option, json_option, print_json, reporting_errors
 from o2o_mining.core.errors import UsageError
-from o2o_mining.exports import FORMATS, Order, export_moved, find_segment, slice_day
-from o2o_mining.segmentation import feature_changes, namer, ranked_reasons, read_rules, segment_changes
+from o2o_mining.exports import FORMATS, Order, export_moved
+from o2o_mining.exports.members import find_segment
+from o2o_mining.exports.release import slice_day
+from o2o_mining.segmentation import namer, read_rules
+from o2o_mining.segmentation.changes import feature_changes, ranked_reasons, segment_changes
 from o2o_mining.segmentation.rules import RULES_FOLDER
 
 if TYPE_CHECKING:

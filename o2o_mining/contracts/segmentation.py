@@ -58,8 +58,10 @@ SEGMENT_PROFILES = Table(
         _opt("recency_cuts", "numbers", "Largest recency of each score above the first, in days."),
         _opt("frequency_cuts", "numbers", "Smallest frequency of each score above the first."),
         _opt("monetary_cuts", "numbers", "Smallest monetary of each score above the first."),
-        _opt("stability_code", "text", "stable from 0.7 on, else not_stable."),
-        _opt("traits", "codes", "What sets a cluster apart: habit|high or low|its mean|mean of all clustered."),
+        _opt("stability_code", "text", "Says stable where stability is 0.7 or more, else not_stable."),
+        _opt(
+            "traits", "codes", "What sets a cluster apart: habit, high or low, its mean, and the mean of all clustered."
+        ),
     ),
 )
 

@@ -7,9 +7,9 @@ without customers. Owns no table; writes files with a manifest beside each.
 from __future__ import annotations
 
 from o2o_mining.exports.headings import LANGUAGES
-from o2o_mining.exports.members import export_segment, find_segment, reachable_segments
+from o2o_mining.exports.members import export_segment, reachable_segments
 from o2o_mining.exports.moved import export_moved
-from o2o_mining.exports.release import FORMATS, ExportReport, Order, slice_day
+from o2o_mining.exports.release import FORMATS, ExportReport, Order
 from o2o_mining.exports.tables import export_table, exportable_tables
 
 __all__ = [
@@ -21,7 +21,5 @@ __all__ = [
     "export_segment",
     "export_table",
     "exportable_tables",
-    "find_segment",
     "reachable_segments",
-    "slice_day",
 ]

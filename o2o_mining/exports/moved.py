@@ -61,26 +61,23 @@ def export_moved(
         ...
     o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
-    before, now = days
     assumed = order.settings.assumed_consent
     asked = with_consent(moved, home.table("customers"), home.table("consents"), purpose=MARKETING, assumed=assumed)
     rows = asked.select("customer_id", "change", "from_code", "to_code", "consent").order_by("customer_id").to_pyarrow()
     may = rows.filter(pc.is_in(rows["consent"], pa.array([STATED, ASSUMED])))
     bases = rows["consent"].to_pylist()
-    left_out = {reason: bases.count(reason) for reason in (REFUSED, SILENT) if reason in bases}
     shown, fields = named(may, "segments", order, types=_TYPES, segment_name=segment_name)
     said = {
-        "table": "segments", "scheme": scheme, "segment": code, "from": str(before), "to": str(now),
+        "table": "segments", "scheme": scheme, "segment": code, "from": str(days[0]), "to": str(days[1]),
         "purpose": MARKETING,
         "consent": {"basis": "the last word in the snapshot", "assumed_consent": assumed},
     }  # fmt: skip
-    prefix = "" if scheme == "rfm" else f"{scheme}-"
     content = Content(
-        stem=f"moved-{prefix}{code}-{before}-{now}",
+        stem=f"moved-{'' if scheme == 'rfm' else f'{scheme}-'}{code}-{days[0]}-{days[1]}",
         title=segment_name(code, order.spoken),
         rows=shown,
         fields=fields,
         said=said,
-        left_out=left_out,
+        left_out={reason: bases.count(reason) for reason in (REFUSED, SILENT) if reason in bases},
     )
     return release(content, order, home)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from o2o_mining.segmentation.changes import feature_changes, ranked_reasons, segment_changes
 from o2o_mining.segmentation.clusters import assign_clusters
 from o2o_mining.segmentation.lifecycle import lifecycle_stages
 from o2o_mining.segmentation.names import segment_advice, segment_codes, segment_name
@@ -23,15 +22,12 @@ if TYPE_CHECKING:
 __all__ = [
     "BehaviourSegmenter",
     "assign_clusters",
-    "feature_changes",
     "lifecycle_stages",
     "namer",
     "profile_text",
-    "ranked_reasons",
     "read_rules",
     "rfm_scores",
     "segment_advice",
-    "segment_changes",
     "segment_codes",
     "segment_name",
 ]

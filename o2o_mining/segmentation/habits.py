@@ -145,7 +145,7 @@ def reliability(seen: Habits, shares: pd.Series[float]) -> pd.Series[float]:
     for name, column in seen.values.items():
         values = column.dropna()
         among = float(values.var(ddof=0)) if len(values) else 0.0
-        p = shares[name]
+        p = float(shares[str(name)])
         chance = float(np.mean(p * (1 - p) / seen.purchases[column.notna().to_numpy()])) if len(values) else 0.0
         kept = 1.0 - chance / among if among > 1e-12 else 0.0
         found[name] = float(rounded(min(max(kept, 0.0), 1.0), 6)) if is_share(str(name)) else 1.0

@@ -45,13 +45,24 @@ def lifecycle_stages(purchases: ir.Table, *, as_of: date) -> ir.Table:
         ``customer_id``; ``lifecycle_stage``, one of ``new``, ``active``, ``won_back``, ``cooling``, ``lapsing``,
         ``lost``; ``silence_probability``, that a gap of this customer outlasts the days since the last purchase;
         ``lapsing_after_days``, from how many days on the customer counts as lapsing.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> bought = [("ann", d) for d in (1, 3, 5, 7)] + [("bob", 2), ("bob", 20), ("cleo", 28)]
+    >>> purchases = ibis.memtable({
+    ...     "customer_id": [who for who, _ in bought],
+    ...     "purchased_at": [datetime(2017, 6, day) for _, day in bought],
+    ... }).mutate(cancelled_at=ibis.null("timestamp"))
+    >>> stages = lifecycle_stages(purchases, as_of=date(2017, 7, 1)).order_by("customer_id").execute()
+    >>> stages["lifecycle_stage"].tolist()
+    ['lapsing', 'active', 'new']
     """
     days = _days(purchases, as_of=as_of)
     rhythm = _rhythm(days)
     steps = days.filter(days.number > 0).cross_join(rhythm)
     # Each gap is judged by what was known before it: number - 1 gaps that took the days up to the one before.
-    before = steps.reached_days - steps.gap_days
-    surprise = _outlasts(steps.gap_days, steps.number - 1, before, steps)
+    surprise = _outlasts(steps.gap_days, steps.number - 1, steps.reached_days - steps.gap_days, steps)
     returned = steps.mutate(was_lapsing=surprise < LAPSING)
     back = returned.group_by("customer_id").aggregate(back_number=returned.number.max(where=returned.was_lapsing))
     whole = days.group_by("customer_id").aggregate(
@@ -60,22 +71,25 @@ def lifecycle_stages(purchases: ir.Table, *, as_of: date) -> ir.Table:
     joined = whole.left_join(back, "customer_id").drop("customer_id_right").cross_join(rhythm)
     # The day itself is not over: a purchase on the day before is one day old.
     silent = ibis.literal(as_of).delta(joined.last_day, unit="day").cast("int64")
-    probability = _outlasts(silent, joined.gaps, joined.span_days, joined)
-    is_back = (joined.gaps - joined.back_number < RETURN_DAYS).fill_null(False)
+    return _staged(joined.mutate(probability=_outlasts(silent, joined.gaps, joined.span_days, joined)))
+
+
+def _staged(known: ir.Table) -> ir.Table:
+    """One customer: the stage, the silence, and from how long a silence on it means lapsing."""
     stage = ibis.cases(
-        (probability < LOST, ibis.literal("lost")),
-        (probability < LAPSING, ibis.literal("lapsing")),
-        (probability < COOLING, ibis.literal("cooling")),
-        (joined.gaps == 0, ibis.literal("new")),
-        (is_back, ibis.literal("won_back")),
+        (known.probability < LOST, ibis.literal("lost")),
+        (known.probability < LAPSING, ibis.literal("lapsing")),
+        (known.probability < COOLING, ibis.literal("cooling")),
+        (known.gaps == 0, ibis.literal("new")),
+        ((known.gaps - known.back_number < RETURN_DAYS).fill_null(False), ibis.literal("won_back")),
         else_=ibis.literal("active"),
     )
-    power = -1.0 / (joined.shape + joined.gaps.cast("float64"))
-    limit = (joined.scale + joined.span_days.cast("float64")) * (ibis.literal(LAPSING).pow(power) - 1.0)
-    return joined.select(
+    power = -1.0 / (known["shape"] + known.gaps.cast("float64"))
+    limit = (known["scale"] + known.span_days.cast("float64")) * (ibis.literal(LAPSING).pow(power) - 1.0)
+    return known.select(
         "customer_id",
         lifecycle_stage=stage,
-        silence_probability=probability.round(9),
+        silence_probability=known.probability.round(9),
         lapsing_after_days=limit.round(3),
     )
 

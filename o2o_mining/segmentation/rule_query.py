@@ -115,7 +115,7 @@ def _meets(value: ir.Value, one: Compared) -> ir.BooleanValue:
         "less_than": compared < one.value,
         "is": compared == one.value,
         "is_not": compared != one.value,
-    }[one.operator]  # type: ignore[no-any-return]
+    }[one.operator]
 
 
 def _is(bought: ir.Table, condition: Condition, as_of: date) -> ir.BooleanValue:

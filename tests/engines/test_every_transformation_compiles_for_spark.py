@@ -159,7 +159,7 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "segmentation.lifecycle_stages": lambda: segmentation.lifecycle_stages(*feed("purchases"), as_of=DAY),
     "segmentation.behaviours": lambda: behaviours(*feed("customer_features")),
     "segmentation.category_counts": lambda: category_counts(*feed("purchases", "merchants")),
-    "segmentation.memberships": lambda: memberships(*feed("segments"), "rule"),
+    "segmentation.memberships": lambda: memberships(feed("segments")[0], "rule"),
     "segmentation.segment_migration": lambda: segment_migration(*two_days("segments")),
     "segmentation.segment_changes": lambda: segment_changes(*two_days("segments"), scheme="rule", code="a"),
     "segmentation.feature_changes": lambda: feature_changes(
