@@ -56,7 +56,7 @@ def lifecycle_stages(purchases: ir.Table, *, as_of: date) -> ir.Table:
     ... }).mutate(cancelled_at=ibis.null("timestamp"))
     >>> stages = lifecycle_stages(purchases, as_of=date(2017, 7, 1)).order_by("customer_id").execute()
     >>> stages["lifecycle_stage"].tolist()
-    ['lapsing', 'active', 'new']
+    ['cooling', 'active', 'new']
     """
     days = _days(purchases, as_of=as_of)
     rhythm = _rhythm(days)
