@@ -116,7 +116,7 @@ a_one: {name: A, purchases: {within_days: 90}, at_least: 1}
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: {name: x, feature: evening_shar, at_least: 1}", r"^mine.yaml: segment 'a', condition feature evening_shar: "),
+        ("a: {name: x, feature: evening_shar, at_least: 1}", "^mine.yaml: segment 'a', condition feature evening_sh"),
         ("a: {name: x, feature: evening_shar, at_least: 1}", r"no feature 'evening_shar'\. Next: use evening_share"),
         ("a: {name: x, all: [{feature: frequency, at_leas: 1}]}", r"condition all\.1\.feature frequency: .*at_least"),
         ("a: {name: x, any: [{not: {purchases: {categry: x}, is: 1}}]}", r"any\.1\.not\.1\.purchases: .*use category"),
