@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from o2o_mining.segmentation.names import segment_codes, segment_name
-from o2o_mining.segmentation.traits import AVERAGE, cluster_name
+from o2o_mining.segmentation.traits import AVERAGE, cluster_name, trait_text
 
 if TYPE_CHECKING:
     from o2o_mining.segmentation.rules import Rule
@@ -27,7 +27,7 @@ def namer(rules: Iterable[Rule] = ()) -> Callable[..., str]:
     Returns
     -------
     callable
-        Knows RFM segments, stages, clusters and the rules; any other code is its own name.
+        Knows RFM segments, stages, clusters, what sets these apart, and the rules; any other code is its own name.
 
     Examples
     --------
@@ -43,6 +43,8 @@ def namer(rules: Iterable[Rule] = ()) -> Callable[..., str]:
         for known in (by_rule, _stages()):
             if code in known:
                 return str(known[code][language])
+        if code.count("|") == 3:
+            return trait_text(code, language)
         is_cluster = "=" in code or code.partition("#")[0] == AVERAGE
         return cluster_name(code, language) if is_cluster else code
 
