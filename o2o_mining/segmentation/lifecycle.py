@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 STAGES = ("prospect", "new", "active", "won_back", "cooling", "lapsing", "lost")
 # A silence that so few of a customer's own gaps would outlast means: cooling, lapsing, lost.
 COOLING, LAPSING, LOST = 0.2, 0.05, 0.01
-# Up to the second day of purchase after a silence that looked like lapsing, a customer is won back.
+# Up to the second day of purchase after a silence that looked like lost, a customer is won back. One that looked like
+# lapsing is not enough: of the gaps of those who never left, every twentieth does.
 RETURN_DAYS = 2
 # Where gaps differ less than chance alone would have it, everybody has the population's rhythm, all but exactly.
 _MOST_ALIKE = 1_000.0
@@ -63,8 +64,8 @@ def lifecycle_stages(purchases: ir.Table, *, as_of: date) -> ir.Table:
     steps = days.filter(days.number > 0).cross_join(rhythm)
     # Each gap is judged by what was known before it: number - 1 gaps that took the days up to the one before.
     surprise = _outlasts(steps.gap_days, steps.number - 1, steps.reached_days - steps.gap_days, steps)
-    returned = steps.mutate(was_lapsing=surprise < LAPSING)
-    back = returned.group_by("customer_id").aggregate(back_number=returned.number.max(where=returned.was_lapsing))
+    returned = steps.mutate(was_lost=surprise < LOST)
+    back = returned.group_by("customer_id").aggregate(back_number=returned.number.max(where=returned.was_lost))
     whole = days.group_by("customer_id").aggregate(
         gaps=days.number.max(), span_days=days.reached_days.max(), last_day=days.day.max()
     )

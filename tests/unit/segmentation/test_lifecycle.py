@@ -67,7 +67,7 @@ def test_who_came_once_lately_is_new_and_who_came_once_long_ago_is_lost() -> Non
     assert (found["fresh"], found["once"]) == ("new", "lost")
 
 
-def test_who_returns_from_a_silence_of_lapsing_is_won_back_until_the_third_day() -> None:
+def test_who_returns_from_a_silence_of_the_lost_is_won_back_until_the_third_day() -> None:
     before = [200 + 7.0 * k for k in range(20)]
     found = _stages(_crowd() | {"one": [3.0, *before], "two": [3.0, 9.0, *before], "three": [3.0, 9.0, 15.0, *before]})
     assert found.loc[["one", "two", "three"], "lifecycle_stage"].tolist() == ["won_back", "won_back", "active"]
@@ -76,7 +76,7 @@ def test_who_returns_from_a_silence_of_lapsing_is_won_back_until_the_third_day()
 def test_several_purchases_of_a_day_are_one_visit_and_cancelled_ones_none() -> None:
     plain = _stages(_crowd() | {"ann": [5.0, 12.0, 19.0]})
     more = _stages(_crowd() | {"ann": [5.0, 4.9, 12.0, 11.8, 19.0]}, cancelled={"ann": 1.0})
-    assert plain.loc["ann"].tolist() == more.loc["ann"].tolist()
+    assert plain.loc[["ann"]].equals(more.loc[["ann"]])
 
 
 def test_what_lies_on_or_after_the_day_is_not_known() -> None:

@@ -34,7 +34,7 @@ def _buy(number: int, who: str, days: float, merchant: str = "m1", **more: Any) 
 
 def _known() -> Known:
     people = ("ann", "bob", "cleo")
-    segments = [
+    segments: list[dict[str, Any]] = [
         {"customer_id": who, "frequency": n, "monetary": money, "lifecycle_stage": stage, "rule_segments": []}
         for who, n, money, stage in (
             ("ann", 3, Decimal("30.00"), "active"), ("bob", 1, Decimal("5.50"), "lost"), ("cleo", 0, None, "prospect"),
