@@ -110,14 +110,14 @@ def test_diff_says_who_entered_and_left_and_leaves_a_list(home: Path, tmp_path: 
     grown = tmp_path / "home"
     shutil.copytree(home, grown)
     run("folder", Path(read_origin(home)["input"]), grown, date(2024, 3, 10), lambda _: None)
-    words = ["diff", "segment", "prospect", "--home", str(grown), "--from", "2024-03-10", "--out", str(tmp_path)]
+    words = ["diff", "segment", "active", "--home", str(grown), "--from", "2024-03-10", "--out", str(tmp_path)]
     done = o2o(*words, "--to", "2024-03-21", "--json")
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
     assert said["customers_now"] == said["stayed"] + said["entered"]["customers"]
     assert said["customers_before"] == said["stayed"] + said["left"]["customers"]
     assert Path(said["file"]).exists()
-    assert "customers: " in o2o(*words, "--to", "2024-03-21").stdout
+    assert "customers before, " in o2o(*words, "--to", "2024-03-21").stdout
     wrong = o2o(*words, "--to", "2024-03-10")
     assert (wrong.exit_code, "is not before" in wrong.output) == (2, True)
     unknown = o2o(*words, "--to", "2024-03-11")
