@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from benchmarks import crashes, csv_load, demand, features, main_job, new_day, tianchi_job, worlds
+from benchmarks import clustering, crashes, csv_load, demand, features, main_job, new_day, tianchi_job, worlds
 
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "main-job": main_job.measure,
     "csv-load": csv_load.measure,
     "features": features.measure,
     "demand": demand.measure,
+    "clustering": clustering.measure,
     "tianchi-job": tianchi_job.measure,
     "new-day": new_day.measure,
     "crashes": crashes.measure,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from o2o_mining.cli.diff import diff
 from o2o_mining.cli.doctor import doctor
 from o2o_mining.cli.evaluate import evaluate
 from o2o_mining.cli.export import export
@@ -19,5 +20,5 @@ def main() -> None:
     """Mine online orders and offline redemptions: segments, attribution, and files to work with."""
 
 
-for command in (run, simulate, evaluate, status, doctor, export, quarantine):
+for command in (run, simulate, evaluate, status, doctor, export, diff, quarantine):
     main.add_command(command)

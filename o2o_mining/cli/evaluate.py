@@ -41,8 +41,8 @@ def _print(rows: pd.DataFrame, found: pd.DataFrame) -> None:
         columns = ["room", "quantity", "truth", "estimate", "error", "inside"]
         print_table(columns, values[columns].itertuples(index=False))
     if len(rankings):
-        click.echo("\nRankings: the area under the curve, beside the best that the feeds allow.")
+        click.echo("\nRankings (area under the curve) and clusters (adjusted Rand index), beside the best there is.")
         columns = ["room", "quantity", "estimate", "oracle", "error"]
-        print_table(["room", "quantity", "AUC", "oracle", "error"], rankings[columns].itertuples(index=False))
+        print_table(["room", "quantity", "score", "oracle", "error"], rankings[columns].itertuples(index=False))
     known = found["inside"].dropna()
     click.echo(f"\n{len(found)} estimates; of {len(known)} intervals {int(known.sum())} hold the truth.")

@@ -15,7 +15,8 @@ from o2o_mining.engine.home import Home, home_path, open_home
 from o2o_mining.engine.origin import read_origin
 from o2o_mining.exports import FORMATS, LANGUAGES, ExportReport, export_segment, export_table
 from o2o_mining.ingest.sources import source_of
-from o2o_mining.segmentation import segment_name
+from o2o_mining.segmentation import namer, read_rules
+from o2o_mining.segmentation.rules import RULES_FOLDER
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,12 +50,12 @@ def segment(
     home: str | None,
     as_json: bool,
 ) -> None:
-    """Write the members of a segment who consent to marketing, such as: champions."""
+    """Write the members of a segment, cluster, stage or rule who consent to marketing, such as: champions."""
     opened, settings = open_with_settings(home)
     report = export_segment(
         opened,
         name,
-        segment_name=segment_name,
+        segment_name=namer(read_rules(opened.path / RULES_FOLDER)),
         settings=settings,
         as_of=as_of,
         format=file_format,
@@ -90,7 +91,7 @@ def table(
         format=file_format,
         language=language,
         out=out,
-        segment_name=segment_name,
+        segment_name=namer(read_rules(opened.path / RULES_FOLDER)),
     )
     _tell(report, as_json)
 

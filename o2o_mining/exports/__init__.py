@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from o2o_mining.exports.headings import LANGUAGES
 from o2o_mining.exports.members import export_segment, reachable_segments
+from o2o_mining.exports.moved import export_moved
 from o2o_mining.exports.release import FORMATS, ExportReport, Order
 from o2o_mining.exports.tables import export_table, exportable_tables
 
@@ -16,6 +17,7 @@ __all__ = [
     "LANGUAGES",
     "ExportReport",
     "Order",
+    "export_moved",
     "export_segment",
     "export_table",
     "exportable_tables",

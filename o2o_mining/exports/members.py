@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,9 @@ from o2o_mining.exports.release import Content, ExportReport, Order, named, rele
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+# Scheme -> column of `segments`, in the order in which a code is looked for.
+SCHEMES = {"rfm": "segment_code", "cluster": "cluster", "lifecycle": "lifecycle_stage", "rule": "rule_segments"}
 
 _LISTED = (
     "customer_id", "segment_code", "recency_days", "frequency", "monetary", "r_score", "f_score", "m_score",
@@ -39,14 +42,15 @@ def export_segment(
     out: Path | str | None = None,
     requested_by: str | None = None,
 ) -> ExportReport:
-    """Write the members of a named RFM segment who consent to marketing, with a manifest beside the file.
+    """Write the members of a segment who consent to marketing, with a manifest beside the file.
 
     Parameters
     ----------
     home
         The published snapshot.
     segment
-        Code of the segment, or its name in any of the languages.
+        Code of an RFM segment, cluster, stage or segment by rule, or its name in any of the languages. A code that
+        several schemes have is that of the first of them; ``lifecycle:lost`` names the other.
     segment_name
         From a code and a language to what the segment is called.
     settings
@@ -119,9 +123,9 @@ def reachable_segments(home: Home, *, settings: Settings) -> list[str]:
 def _content(home: Home, segment: str, day: date, order: Order, segment_name: Callable[[str, str], str]) -> Content:
     everybody = home.table("segments")
     everybody = everybody.filter(everybody.as_of == ibis.literal(day))
-    code = _code(everybody, segment, segment_name, day)
+    scheme, code, notes = find_segment([everybody], segment, segment_name, said=f"as of {day}")
     assumed = order.settings.assumed_consent
-    members = _members(home, everybody.filter(everybody.segment_code == code), assumed=assumed)
+    members = _members(home, everybody.filter(is_member(everybody, scheme, code)), assumed=assumed)
     bases = _counts(members)
     may = members.filter(pc.is_in(members["consent"], pa.array([STATED, ASSUMED])))
     if not may.num_rows:
@@ -138,19 +142,20 @@ def _content(home: Home, segment: str, day: date, order: Order, segment_name: Ca
         "rows_assumed": bases.get(ASSUMED, 0),
     }
     return Content(
-        stem=f"segment-{code}-{day}",
+        stem=f"segment-{'' if scheme == 'rfm' else f'{scheme}-'}{code}-{day}",
         title=segment_name(code, order.spoken),
         rows=rows,
         fields=fields,
         said={
             "table": "segments",
+            "scheme": scheme,
             "segment": code,
             "as_of": str(day),
             "purpose": MARKETING,
             "consent": consent,
         },
         left_out={reason: bases[reason] for reason in (REFUSED, SILENT) if reason in bases},
-        notes=_notes(bases, members.num_rows),
+        notes=(*notes, *_notes(bases, members.num_rows)),
     )
 
 
@@ -166,17 +171,55 @@ def _members(home: Home, members: ir.Table, *, assumed: bool) -> Any:
     return known.select(*_LISTED).order_by("customer_id").to_pyarrow()
 
 
-def _code(everybody: ir.Table, segment: str, segment_name: Callable[[str, str], str], day: date) -> str:
-    codes = [str(code) for code in everybody.segment_code.as_table().distinct().to_pyarrow()[0].to_pylist() if code]
-    for code in sorted(codes):
+def is_member(segments: ir.Table, scheme: str, code: str) -> ir.BooleanValue:
+    """Return whether a customer is in a segment of a scheme."""
+    column = segments[SCHEMES[scheme]]
+    return column.contains(code) if scheme == "rule" else (column == code).fill_null(False)
+
+
+def find_segment(
+    days: Sequence[ir.Table], asked: str, segment_name: Callable[[str, str], str], *, said: str
+) -> tuple[str, str, tuple[str, ...]]:
+    """Return the scheme and the code of a segment that is asked for, and a note where another scheme has it, too.
+
+    Parameters
+    ----------
+    days
+        ``segments`` of each day in which the segment may be.
+    asked
+        A code, a name in any of the languages, or either behind a scheme and a colon.
+    segment_name
+        From a code and a language to a name.
+    said
+        The days in words, for the message.
+
+    Raises
+    ------
+    UsageError
+        If nobody is in such a segment.
+    """
+    scheme, _, rest = asked.partition(":")
+    schemes, wanted = ([scheme], rest) if scheme in SCHEMES and rest else (list(SCHEMES), asked)
+    known = [(one, code) for one in schemes for code in sorted({code for day in days for code in _codes(day, one)})]
+    found = []
+    for one, code in known:
         names = {code, *(segment_name(code, language) for language in LANGUAGES)}
-        if segment.casefold() in {name.casefold() for name in names}:
-            return code
-    known = ", ".join(sorted(codes))
-    raise UsageError(
-        f"no customer is in a segment '{segment}' as of {day}",
-        next_step=f"use one of {known}" if codes else "look at `o2o status`: nobody has a segment as of that day",
-    )
+        if wanted.casefold() in {name.casefold() for name in names}:
+            found.append((one, code))
+    if not found:
+        codes = ", ".join(code for _, code in known)
+        raise UsageError(
+            f"no customer is in a segment '{asked}' {said}",
+            next_step=f"use one of {codes}" if codes else "look at `o2o status`: nobody has a segment as of that day",
+        )
+    notes = tuple(f"scheme {one} has a segment {code}, too: {one}:{code}" for one, code in found[1:])
+    return *found[0], notes
+
+
+def _codes(segments: ir.Table, scheme: str) -> list[str]:
+    column = segments[SCHEMES[scheme]]
+    codes = segments.select(code=column.unnest() if scheme == "rule" else column).distinct().to_pyarrow()["code"]
+    return [str(code) for code in codes.to_pylist() if code]
 
 
 def _counts(members: Any) -> dict[str, int]:

@@ -230,7 +230,7 @@ def named(
     types
         Types of columns that are not in the contract.
     segment_name
-        From a ``segment_code`` and a language to its name; None leaves the codes alone.
+        From a ``segment_code`` or a trait and a language to its name; None leaves the codes alone.
     """
     declared = {column.name: column.type for column in contract(table).columns} | dict(types)
     columns: dict[str, Any] = {}
@@ -240,6 +240,12 @@ def named(
         if name == "segment_code" and segment_name is not None:
             codes = rows[name].unique().to_pylist()
             names = {code: segment_name(code, order.spoken) for code in codes if code is not None}
+        if name == "traits" and segment_name is not None:
+            said = [
+                "; ".join(segment_name(code, order.spoken) for code in codes or []) for codes in rows[name].to_pylist()
+            ]
+            columns["traits_name"] = pa.array(said, pa.string())
+            declared["traits_name"] = "text"
         if names:
             beside = name.removesuffix("_code") + "_name"
             columns[beside] = pa.array((names.get(code, code) for code in rows[name].to_pylist()), pa.string())

@@ -49,8 +49,8 @@ class LeavingProcess(BaseEstimator):  # type: ignore[misc]
     --------
     >>> import pandas as pd
     >>> when = pd.to_datetime(["2024-01-01", "2024-01-11", "2024-01-20", "2024-02-01", "2024-05-01", "2024-06-20"])
-    >>> bought = pd.DataFrame({"customer_id": list("aaaabb"), "purchased_at": when, "net_amount": 1.0, "offered": False})
-    >>> visits, day = Visits.of(bought), date(2024, 7, 1)
+    >>> bought = pd.DataFrame({"customer_id": list("aaaabb"), "purchased_at": when})
+    >>> visits, day = Visits.of(bought.assign(net_amount=1.0, offered=False)), date(2024, 7, 1)
     >>> often_then_silent, seldom = LeavingProcess().fit(visits, day).probability_alive(visits, day)
     >>> bool(often_then_silent < seldom)
     True

@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING
 import ibis
 
 from o2o_mining.engine.portable import share
+from o2o_mining.segmentation.lifecycle import lifecycle_stages
+from o2o_mining.segmentation.migration import memberships
 from o2o_mining.segmentation.names import score_rectangles
 from o2o_mining.segmentation.rfm import rfm_scores
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+_PROFILED = (
+    "scheme", "segment_code", "customers", "share", "median_recency_days", "mean_frequency", "mean_monetary",
+    "revenue_share",
+)  # fmt: skip
 _SCORED = ("recency_days", "frequency", "monetary", "r_score", "f_score", "m_score")
 
 
-def segments(purchases: ir.Table, customers: ir.Table, *, as_of: date, bins: int = 5) -> ir.Table:
-    """One customer who bought before as_of or could have: scores and named segment.
+def segments(
+    purchases: ir.Table, customers: ir.Table, clusters: ir.Table | None = None, *, as_of: date, bins: int = 5
+) -> ir.Table:
+    """One customer who bought before as_of or could have: scores, named segment, cluster and stage.
 
     Parameters
     ----------
@@ -26,6 +34,8 @@ def segments(purchases: ir.Table, customers: ir.Table, *, as_of: date, bins: int
         As ``rfm_scores`` takes them.
     customers
         ``customer_id`` of everybody known before as_of.
+    clusters
+        ``customer_id`` and ``cluster`` of those who have one.
     as_of
         Uses what was known before this UTC day.
     bins
@@ -34,8 +44,8 @@ def segments(purchases: ir.Table, customers: ir.Table, *, as_of: date, bins: int
     Returns
     -------
     ibis.Table
-        The columns of ``segments`` without as_of. Who has not bought is a prospect: frequency 0, without scores and
-        segment.
+        The columns of ``segments`` without as_of, still without segments by rule. Who has not bought is a prospect:
+        frequency 0, without scores, segment and cluster.
     """
     scored = rfm_scores(purchases, as_of=as_of, bins=bins)
     prospects = (
@@ -51,10 +61,17 @@ def segments(purchases: ir.Table, customers: ir.Table, *, as_of: date, bins: int
         )
     )
     everybody = scored.select("customer_id", *_SCORED).union(prospects.select("customer_id", *_SCORED))
-    return everybody.mutate(
-        segment_code=_segment_code(everybody.r_score, everybody.f_score, bins=bins),
-        cluster=ibis.null("string"),
-        lifecycle_stage=ibis.null("string"),
+    staged = everybody.left_join(lifecycle_stages(purchases, as_of=as_of), "customer_id").drop("customer_id_right")
+    if clusters is not None:
+        staged = staged.left_join(clusters.select("customer_id", "cluster"), "customer_id").drop("customer_id_right")
+    return staged.select(
+        "customer_id",
+        *_SCORED,
+        "silence_probability",
+        "lapsing_after_days",
+        segment_code=_segment_code(staged.r_score, staged.f_score, bins=bins),
+        cluster=ibis.null("string") if clusters is None else staged.cluster,
+        lifecycle_stage=staged.lifecycle_stage.fill_null("prospect"),
         rule_segments=ibis.literal([], type="array<string>"),
     )
 
@@ -69,7 +86,7 @@ def _segment_code(r_score: ir.IntegerValue, f_score: ir.IntegerValue, *, bins: i
 
 
 def segment_profiles(segments: ir.Table, *, bins: int = 5) -> ir.Table:
-    """One named RFM segment as a whole, with the cut points of the scores.
+    """One segment as a whole; of the RFM segments also the cut points of the scores.
 
     Parameters
     ----------
@@ -81,14 +98,37 @@ def segment_profiles(segments: ir.Table, *, bins: int = 5) -> ir.Table:
     Returns
     -------
     ibis.Table
-        The columns of ``segment_profiles`` without as_of, scheme ``rfm``. Shares are of the customers that have a
-        segment and of their money.
+        The columns of ``segment_profiles`` without as_of, stability and traits. Shares are of the customers who are in
+        any segment of the scheme, and of their money. A segment in which nobody has bought has no recency and no row.
     """
     named = segments.filter(segments.segment_code.notnull())
-    place = ibis.row_number().over(group_by=named.segment_code, order_by=[named.recency_days, named.customer_id])
-    size = named.count().over(group_by=named.segment_code)
-    # The middle row of an odd number, the two middle rows of an even one: 2 * place is n - 1, or n - 2 and n.
-    placed = named.mutate(is_middle=(2 * place - size).between(-2, 0))
+    cuts = named.aggregate(named_customers=named.count(), **_cuts(named, bins=bins))
+    rfm = _profiled(segments, "rfm").cross_join(cuts)
+    rfm = rfm.select(
+        *_PROFILED,
+        recency_cuts=_cut_points(rfm, "recency", bins=bins),
+        frequency_cuts=_cut_points(rfm, "frequency", bins=bins),
+        monetary_cuts=ibis.ifelse(
+            rfm.monetary_cut_2.notnull(), _cut_points(rfm, "monetary", bins=bins), ibis.null("array<float64>")
+        ),
+    )
+    nothing = {name: ibis.null("array<float64>") for name in ("recency_cuts", "frequency_cuts", "monetary_cuts")}
+    others = [_profiled(segments, scheme).select(*_PROFILED, **nothing) for scheme in ("cluster", "lifecycle", "rule")]
+    return ibis.union(rfm, *others)
+
+
+def _profiled(segments: ir.Table, scheme: str) -> ir.Table:
+    """One segment of a scheme: size, recency, frequency and money."""
+    members = memberships(segments, scheme).rename(segment_code="code")
+    known = segments.select("customer_id", "recency_days", "frequency", "monetary")
+    named = members.inner_join(known, "customer_id")
+    # The middle of those who have bought: of an odd number the middle row, of an even one the two middle rows.
+    bought = named.recency_days.notnull()
+    order = [named.recency_days.isnull(), named.recency_days, named.customer_id]
+    place = ibis.row_number().over(group_by=named.segment_code, order_by=order)
+    size = bought.cast("int64").sum().over(group_by=named.segment_code)
+    # 2 * place is n - 1, or n - 2 and n.
+    placed = named.mutate(is_middle=bought & (2 * place - size).between(-2, 0))
     groups = placed.group_by("segment_code").aggregate(
         customers=placed.count(),
         middle_days=placed.recency_days.sum(where=placed.is_middle),
@@ -97,23 +137,18 @@ def segment_profiles(segments: ir.Table, *, bins: int = 5) -> ir.Table:
         money=placed.monetary.sum(),
         money_known=placed.monetary.count(),
     )
-    all_named = named.aggregate(all_customers=named.count(), all_money=named.monetary.sum(), **_cuts(named, bins=bins))
-    rows = groups.cross_join(all_named)
+    everybody = known.semi_join(members, "customer_id")
+    whole = everybody.aggregate(all_customers=everybody.count(), all_money=everybody.monetary.sum())
+    rows = groups.filter(groups.middle_rows > 0).cross_join(whole)
     return rows.select(
         "segment_code",
         "customers",
-        scheme=ibis.literal("rfm"),
+        scheme=ibis.literal(scheme),
         share=share(rows.customers, rows.all_customers),
         median_recency_days=share(rows.middle_days, rows.middle_rows),
         mean_frequency=share(rows.purchases, rows.customers),
         mean_monetary=share(rows.money, rows.money_known),
         revenue_share=share(rows.money.fill_null(0), rows.all_money),
-        stability=ibis.null("float64"),
-        recency_cuts=_cut_points(rows, "recency", bins=bins),
-        frequency_cuts=_cut_points(rows, "frequency", bins=bins),
-        monetary_cuts=ibis.ifelse(
-            rows.monetary_cut_2.notnull(), _cut_points(rows, "monetary", bins=bins), ibis.null("array<float64>")
-        ),
     )
 
 

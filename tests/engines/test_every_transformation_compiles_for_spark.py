@@ -24,7 +24,13 @@ from o2o_mining.demand.daily import daily_demand, market_customers, merchant_mon
 from o2o_mining.marts import bought, choices, people
 from o2o_mining.marts.knowledge import later_rows
 from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
+from o2o_mining.segmentation.changes import feature_changes, segment_changes
+from o2o_mining.segmentation.habits import behaviours, category_counts
+from o2o_mining.segmentation.migration import memberships, segment_migration
 from o2o_mining.segmentation.named import segment_profiles, segments
+from o2o_mining.segmentation.rule_query import Known as KnownToRules
+from o2o_mining.segmentation.rule_query import with_rule_segments
+from o2o_mining.segmentation.rules import parse_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +64,20 @@ def known_logs() -> marts.KnownLogs:
 JOURNEYS = ("journeys", "journey_touches")
 CONTACTS = ("touches", "sends", "coupon_receipts")
 USES = ("coupon_redemptions", "offline_redemptions", "online_orders")
+
+RULES = """
+a:
+  name: A
+  all:
+    - any: [{purchases: {category: cafe, within_days: 90}, at_least: 2}, {feature: lifecycle_stage, in: [new, active]}]
+    - not: {distance_to: {merchant: m1}, at_most_km: 2}
+    - {feature: evening_share, at_least: 0.2}
+"""
+
+
+def two_days(name: str) -> list[ibis.Table]:
+    return [ibis.table(contract(name).schema, name=f"{name}_{day}") for day in ("before", "now")]
+
 
 # Each room adds its own: "<room>.<function>", and after a blank what is special about the call.
 TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
@@ -139,7 +159,22 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "demand.running_campaigns": lambda: running_campaigns(*feed("campaigns"), since=DAY, until=DAY),
     "demand.merchant_months": lambda: merchant_months(*feed("purchases", "merchants"), as_of=DAY),
     "demand.market_customers": lambda: market_customers(*feed("purchases", "merchants"), as_of=DAY),
+    "segmentation.segments with clusters": lambda: segments(*feed("purchases", "customers", "segments"), as_of=DAY),
     "segmentation.segment_profiles": lambda: segment_profiles(*feed("segments")),
+    "segmentation.lifecycle_stages": lambda: segmentation.lifecycle_stages(*feed("purchases"), as_of=DAY),
+    "segmentation.behaviours": lambda: behaviours(*feed("customer_features")),
+    "segmentation.category_counts": lambda: category_counts(*feed("purchases", "merchants")),
+    "segmentation.memberships": lambda: memberships(feed("segments")[0], "rule"),
+    "segmentation.segment_migration": lambda: segment_migration(*two_days("segments")),
+    "segmentation.segment_changes": lambda: segment_changes(*two_days("segments"), scheme="rule", code="a"),
+    "segmentation.feature_changes": lambda: feature_changes(
+        segment_changes(*two_days("segments"), scheme="lifecycle", code="lost"), *two_days("customer_features")
+    ),
+    "segmentation.with_rule_segments": lambda: with_rule_segments(
+        KnownToRules(*feed("segments", "customer_features", "purchases", "merchants", "customers", "stores")),
+        list(parse_rules(RULES, "rules.yaml")),
+        as_of=DAY,
+    ),
     "marts.leaks": lambda: marts.leaks(dict(zip(CONTACTS, feed(*CONTACTS), strict=True)), as_of=DAY),
 }
 

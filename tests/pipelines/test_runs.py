@@ -42,7 +42,7 @@ def test_a_run_shows_in_dagster_with_its_day_rows_checks_and_charts(tmp_path: Pa
         assert event is not None
         assert event.asset_materialization is not None
         metadata = event.asset_materialization.metadata
-        assert metadata["dagster/row_count"].value == 3
+        assert metadata["dagster/row_count"].value == 6  # three by RFM, two stages, one by rule
         page = Path(str(metadata["chart segments"].value).removeprefix("file://"))
         assert "<html>" in page.read_text(encoding="utf-8")
         assert (page.parent / "plotly.min.js").exists()

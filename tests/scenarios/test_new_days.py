@@ -78,7 +78,7 @@ def _files(outcome: Outcome) -> dict[tuple[str, str], tuple[str, int]]:
         (table, part["part"]): (part["sha256"], part["rows"])
         for table, found in listed.items()
         for part in found["slices"]
-        if table != "restatements" and part["as_of"] in (None, str(outcome.as_of))
+        if table not in ("restatements", "segment_migration") and part["as_of"] in (None, str(outcome.as_of))
     }
 
 

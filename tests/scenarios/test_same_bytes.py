@@ -35,9 +35,10 @@ SECOND = {
 
 
 def _slices_and_whole_tables(outcome: Outcome, day: date) -> dict[str, str]:
-    # What was told before and told otherwise since is a matter of history, and of no other table.
+    # What was told otherwise before, and who moved since the day mined before, is history, and of no other table.
     shas = published(outcome).items()
-    return {name: sha for (name, as_of), sha in shas if as_of in (None, str(day)) and name != "restatements"}
+    history = {"restatements", "segment_migration"}
+    return {name: sha for (name, as_of), sha in shas if as_of in (None, str(day)) and name not in history}
 
 
 def _land(home: Path, number: int, files: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,24 @@ def test_a_segment_in_which_nobody_consents_is_refused_and_names_the_setting(hom
     done = o2o("export", "segment", code, "--home", str(home))
     assert done.exit_code == 1
     assert "assumed_consent" in done.output
+
+
+def test_diff_says_who_entered_and_left_and_leaves_a_list(home: Path, tmp_path: Path) -> None:
+    grown = tmp_path / "home"
+    shutil.copytree(home, grown)
+    run("folder", Path(read_origin(home)["input"]), grown, date(2024, 3, 10), lambda _: None)
+    words = ["diff", "segment", "active", "--home", str(grown), "--from", "2024-03-10", "--out", str(tmp_path)]
+    done = o2o(*words, "--to", "2024-03-21", "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert said["customers_now"] == said["stayed"] + said["entered"]["customers"]
+    assert said["customers_before"] == said["stayed"] + said["left"]["customers"]
+    assert Path(said["file"]).exists()
+    assert "customers before, " in o2o(*words, "--to", "2024-03-21").stdout
+    wrong = o2o(*words, "--to", "2024-03-10")
+    assert (wrong.exit_code, "is not before" in wrong.output) == (2, True)
+    unknown = o2o(*words, "--to", "2024-03-11")
+    assert (unknown.exit_code, "has no slice 2024-03-11" in unknown.output) == (2, True)
 
 
 def test_the_attribution_table_goes_out_as_excel(home: Path, tmp_path: Path) -> None:

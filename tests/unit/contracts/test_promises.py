@@ -64,6 +64,7 @@ PUBLISHED = {
         m_score?:int segment_code? cluster? lifecycle_stage? rule_segments:codes""",
     "segment_profiles": """as_of*:date scheme* segment_code* customers:int share:double median_recency_days:double
         mean_frequency:double mean_monetary?:double revenue_share?:double stability?:double""",
+    "segment_migration": "as_of*:date previous_as_of*:date scheme* from_code* to_code* customers:int",
     "campaign_attribution": """as_of*:date window_start*:date window_end*:date model* level* id* lookback_days:int
         conversions:double revenue:money refunds:money net_revenue:money cost?:money roas?:double cpa?:double
         assisted_conversions:int share:double""",

@@ -191,5 +191,5 @@ def test_amounts_that_cannot_be_are_refused() -> None:
         GammaGamma().fit([1, 2], [0, 5])
     with pytest.raises(UsageError, match="no purchase to learn from"):
         GammaGamma().fit([0], [5])
-    with pytest.raises(UsageError, match="level 1.5"):
+    with pytest.raises(UsageError, match=r"level 1\.5"):
         GammaGamma().fit([1, 2], [3, 5]).parameter_intervals(1.5)

@@ -1,0 +1,83 @@
+"""The customers who entered or left a segment as a file: those who may be written to, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from o2o_mining.exports.consent import ASSUMED, MARKETING, REFUSED, SILENT, STATED, with_consent
+from o2o_mining.exports.release import Content, ExportReport, Order, named, release
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import ibis.expr.types as ir
+
+    from o2o_mining.engine.home import Home
+
+_TYPES = {"consent": "text", "change": "text", "from_code": "text", "to_code": "text"}
+
+
+def export_moved(
+    home: Home,
+    moved: ir.Table,
+    *,
+    scheme: str,
+    code: str,
+    days: tuple[date, date],
+    order: Order,
+    segment_name: Callable[[str, str], str],
+) -> ExportReport:
+    """Write who entered and who left a segment between two days and consents to marketing.
+
+    Parameters
+    ----------
+    home
+        The published snapshot.
+    moved
+        ``customer_id``, ``change`` (``entered`` or ``left``), ``from_code`` and ``to_code``.
+    scheme, code
+        The segment.
+    days
+        The earlier and the later day.
+    order
+        How the file is asked for.
+    segment_name
+        From a code and a language to a name.
+
+    Returns
+    -------
+    ExportReport
+        Where the file is, its rows, and who was left out and why; a file without rows where nobody may be written to.
+
+    Examples
+    --------
+    >>> from o2o_mining.engine.home import open_home
+    >>> export_moved(open_home("no-such-home"), None, scheme="rfm", code="lost", days=(), order=None, segment_name=str)
+    Traceback (most recent call last):
+        ...
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
+    """
+    assumed = order.settings.assumed_consent
+    asked = with_consent(moved, home.table("customers"), home.table("consents"), purpose=MARKETING, assumed=assumed)
+    rows = asked.select("customer_id", "change", "from_code", "to_code", "consent").order_by("customer_id").to_pyarrow()
+    may = rows.filter(pc.is_in(rows["consent"], pa.array([STATED, ASSUMED])))
+    bases = rows["consent"].to_pylist()
+    shown, fields = named(may, "segments", order, types=_TYPES, segment_name=segment_name)
+    said = {
+        "table": "segments", "scheme": scheme, "segment": code, "from": str(days[0]), "to": str(days[1]),
+        "purpose": MARKETING,
+        "consent": {"basis": "the last word in the snapshot", "assumed_consent": assumed},
+    }  # fmt: skip
+    content = Content(
+        stem=f"moved-{'' if scheme == 'rfm' else f'{scheme}-'}{code}-{days[0]}-{days[1]}",
+        title=segment_name(code, order.spoken),
+        rows=shown,
+        fields=fields,
+        said=said,
+        left_out={reason: bases.count(reason) for reason in (REFUSED, SILENT) if reason in bases},
+    )
+    return release(content, order, home)
