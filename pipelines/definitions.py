@@ -10,7 +10,7 @@ import dagster as dg
 
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.home import home_path
-from pipelines.assets import Days, attribution, ingest, marts, publication, segmentation
+from pipelines.assets import Days, association, attribution, ingest, marts, publication, segmentation
 from pipelines.house import DEFAULT_SOURCE, House, open_house
 
 JOB = "daily"
@@ -60,6 +60,7 @@ def build_definitions(
         *ingest.assets(),
         *marts.assets(days),
         *segmentation.assets(days),
+        *association.assets(days),
         *attribution.assets(days),
         *publication.assets(),
     ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from o2o_mining.contracts import attribution, events, marts, segmentation
+from o2o_mining.contracts import association, attribution, events, marts, segmentation
 from o2o_mining.contracts.feeds import FEEDS
 from o2o_mining.contracts.schema import Kind, Table
 from o2o_mining.core.errors import UsageError
 
-_MINED = (*marts.TABLES, *segmentation.TABLES, *attribution.TABLES)
+_MINED = (*marts.TABLES, *segmentation.TABLES, *association.TABLES, *attribution.TABLES)
 TABLES: dict[str, Table] = {table.name: table for table in (*FEEDS, *events.TABLES, *_MINED)}
 
 

@@ -6,6 +6,7 @@ import json
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
+from math import inf
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,18 @@ from zoneinfo import ZoneInfo
 from o2o_mining.core.errors import HomeError
 
 SETTINGS_FILE = "settings.toml"
+# Least and greatest value of settings that are numbers.
+_RANGES = {
+    "lookback_days": (1, inf),
+    "rfm_bins": (2, inf),
+    "rules_history_days": (1, inf),
+    "rules_within_days": (1, inf),
+    "rules_min_support": (0, 1),
+    "rules_max_items": (2, 3),
+    "rules_max_q": (0, 1),
+    "snapshots_kept": (1, inf),
+    "threads": (0, inf),
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,16 @@ class Settings:
         Whether a touch may serve several purchases instead of the first after it.
     rfm_bins
         Number of RFM scores.
+    rules_history_days
+        Days before as_of whose visits association rules come from.
+    rules_within_days
+        Within how many days something follows, or is done by one customer together.
+    rules_min_support
+        Least share of transactions that a rule must be in before it is tested.
+    rules_max_items
+        Most products in a rule about baskets, 2 or 3.
+    rules_max_q
+        Largest false discovery rate of the rules published.
     first_partition
         First ``as_of`` day that can be run.
     snapshots_kept
@@ -59,6 +82,11 @@ class Settings:
     lookback_days: int = 30
     reuse_touches: bool = False
     rfm_bins: int = 5
+    rules_history_days: int = 730
+    rules_within_days: int = 30
+    rules_min_support: float = 0.0005
+    rules_max_items: int = 3
+    rules_max_q: float = 0.02
     first_partition: date = date(2010, 1, 1)
     snapshots_kept: int = 5
     memory_limit: str = ""
@@ -73,9 +101,11 @@ class Settings:
             raise HomeError(f"timezone '{self.timezone}' is unknown", next_step="use an IANA name") from None
         if self.language not in ("en", "zh-Hant", "zh-Hans"):
             raise HomeError(f"language '{self.language}' is not one of en, zh-Hant, zh-Hans")
-        for name, lowest in (("lookback_days", 1), ("rfm_bins", 2), ("snapshots_kept", 1), ("threads", 0)):
+        for name, (lowest, highest) in _RANGES.items():
             if getattr(self, name) < lowest:
                 raise HomeError(f"setting {name} = {getattr(self, name)} is below {lowest}")
+            if getattr(self, name) > highest:
+                raise HomeError(f"setting {name} = {getattr(self, name)} is above {highest}")
 
 
 def read_settings(home: Path, defaults: Settings) -> Settings:

@@ -1,0 +1,269 @@
+"""What a rule is looked for in: transactions with a left and a right side, one family a scope and level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from o2o_mining.association.baskets import Items, Visits
+
+Array = NDArray[Any]
+
+_DAY_US = 86_400_000_000
+# Baskets of one size hold as much; from the last size on they are alike enough.
+_SIZE_CLASSES = np.array([1, 2, 3, 4, 5, 7, 10, 15, 22, 32])
+_MERCHANT_BASKETS = 500  # from so many baskets on a merchant is compared with itself alone
+_MOST_MERCHANTS = 200
+
+
+class Columns:
+    """Which transactions hold each item.
+
+    Examples
+    --------
+    >>> held = Columns(np.array([0, 1, 1]), np.array([5, 2, 5]), n_items=6)
+    >>> held.of(5).tolist(), held.sizes.tolist()
+    ([0, 1], [0, 0, 1, 0, 0, 2])
+    """
+
+    def __init__(self, transaction: Array, item: Array, *, n_items: int) -> None:
+        order = np.lexsort((transaction, item))
+        self.transaction, self.item = transaction[order], item[order]
+        self.sizes = np.bincount(item, minlength=n_items)
+        self._ends = np.concatenate([[0], np.cumsum(self.sizes)])
+
+    def of(self, item: int) -> Array:
+        """Return the transactions that hold an item, ascending."""
+        return np.asarray(self.transaction[self._ends[item] : self._ends[item + 1]])
+
+    def of_all(self, items: tuple[int, ...]) -> Array:
+        """Return the transactions that hold all of some items, ascending."""
+        held = self.of(items[0])
+        for item in items[1:]:
+            held = np.intersect1d(held, self.of(item), assume_unique=True)
+        return held
+
+    def among(self, kept: Array) -> Columns:
+        """Return the columns of some transactions, given as a mask over all; their numbers stay."""
+        some = kept[self.transaction]
+        return Columns(self.transaction[some], self.item[some], n_items=len(self.sizes))
+
+
+@dataclass(frozen=True)
+class Family:
+    """The transactions of one scope and level.
+
+    Attributes
+    ----------
+    scope, level, names
+        As in the table; the ids of the items by code.
+    customer, stratum, cents, held_out
+        Shape (n,): whose; what is alike but for chance; the amount in hundredths; whether the customer judges.
+    left, right
+        What each transaction holds; the same object where both sides are one basket.
+    habit
+        How often visits of one customer are linked, where the customer's own habits are what a rule is compared with.
+    """
+
+    scope: str
+    level: str
+    names: tuple[str, ...]
+    customer: Array
+    stratum: Array
+    cents: Array
+    held_out: Array
+    left: Columns
+    right: Columns
+    habit: Habit | None = None
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    @property
+    def is_one_basket(self) -> bool:
+        """Whether both sides of a transaction are the same basket."""
+        return self.left is self.right
+
+
+@dataclass(frozen=True)
+class Habit:
+    """Pairs of visits of one customer that are linked, for instance the next within some days.
+
+    Attributes
+    ----------
+    items
+        What each visit holds, by visit.
+    customer
+        Shape (visits,).
+    pair_group
+        Shape (visits,): two different visits of one group are linked, in both orders; None if ``first`` says it.
+    first, second
+        Shape (links,): the visits linked, in this order; empty if ``pair_group`` says it.
+    """
+
+    items: Columns
+    customer: Array
+    pair_group: Array | None
+    first: Array
+    second: Array
+
+    @cached_property
+    def chance(self) -> Array:
+        """Share of a customer's ordered pairs of visits that are linked, shape (customers,)."""
+        n = np.bincount(self.customer)
+        if self.pair_group is None:
+            links = np.bincount(self.customer[self.first], minlength=len(n))
+        else:
+            sizes = np.bincount(self.pair_group)
+            owner = np.zeros(len(sizes), np.int64)
+            owner[self.pair_group] = self.customer
+            links = np.bincount(owner, weights=sizes * (sizes - 1), minlength=len(n))
+        return np.asarray(links / np.maximum(n * (n - 1), 1))
+
+    def sums(self, left: int, right: int) -> tuple[Array, Array]:
+        """Return by customer how often the linked visits hold a left and a right item, and how often by chance.
+
+        By chance means: the same visits of the customer in any order, each as likely.
+        """
+        n_customers = len(self.chance)
+        a, b = self.items.of(left), self.items.of(right)
+        both = np.bincount(self.customer[np.intersect1d(a, b, assume_unique=True)], minlength=n_customers)
+        times = np.bincount(self.customer[a], minlength=n_customers), np.bincount(
+            self.customer[b], minlength=n_customers
+        )
+        expected = (times[0] * times[1] - both) * self.chance
+        if self.pair_group is None:
+            has_a, has_b = np.zeros((2, len(self.customer)), bool)
+            has_a[a], has_b[b] = True, True
+            meets = self.first[has_a[self.first] & has_b[self.second]]
+            return np.bincount(self.customer[meets], minlength=n_customers), expected
+        in_group = np.bincount(self.pair_group[b], minlength=int(self.pair_group.max()) + 1)
+        observed = np.bincount(self.customer[a], weights=in_group[self.pair_group[a]], minlength=n_customers)
+        return observed - both, expected
+
+
+def baskets(visits: Visits, items: Items, level: str) -> Family:
+    """Return the family of what lies in one basket; alike are baskets of one size at one place."""
+    visit, transaction = np.unique(items.visit, return_inverse=True)
+    held = Columns(transaction, items.item, n_items=len(items.names))
+    stratum = _strata(_places(visits, visit), _size_class(np.bincount(transaction)))
+    return Family(
+        "basket", level, items.names, visits.customer[visit], stratum, visits.cents[visit], visits.held_out[visit],
+        held, held,
+    )  # fmt: skip
+
+
+def following(visits: Visits, items: Items, level: str, *, within_days: int) -> Family:
+    """Return the family of what is bought after what: a visit, and the customer's next one in each category.
+
+    Alike are pairs of visits to the same two places with as much in the second basket.
+    """
+    first, second = next_visits(visits, np.unique(items.visit), within_days=within_days, each_category=True)
+    starts = np.searchsorted(items.visit, np.arange(len(visits) + 1))
+    left, right = (_spread(starts, items.item, some, len(items.names)) for some in (first, second))
+    size = np.diff(starts)[second]
+    place = _strata(_places(visits, first), _places(visits, second))
+    return Family(
+        "sequence", level, items.names, visits.customer[first], _strata(place, _size_class(size)),
+        visits.cents[second], visits.held_out[first], left, right,
+    )  # fmt: skip
+
+
+def going_on(visits: Visits, items: Items, level: str, *, within_days: int) -> Family:
+    """Return the family of where people go next, against where the same people go anyway."""
+    first, second = next_visits(visits, items.visit, within_days=within_days, each_category=False)
+    code = np.full(len(visits), -1)
+    code[items.visit] = items.item
+    sides = [Columns(np.arange(len(some)), code[some], n_items=len(items.names)) for some in (first, second)]
+    every = Columns(items.visit, items.item, n_items=len(items.names))
+    return Family(
+        "sequence", level, items.names, visits.customer[first], np.zeros(len(first), np.int64), visits.cents[second],
+        visits.held_out[first], sides[0], sides[1], Habit(every, visits.customer, None, first, second),
+    )  # fmt: skip
+
+
+def windows(visits: Visits, items: Items, level: str, *, until_us: int, within_days: int) -> Family:
+    """Return the family of what one customer buys in one window of days, against the same customer's habits.
+
+    Windows end at ``until_us`` and follow each other back in time.
+    """
+    age = (until_us - 1 - visits.at_us) // (within_days * _DAY_US)
+    _, group = np.unique(visits.customer * (int(age.max(initial=0)) + 1) + age, return_inverse=True)
+    transaction, held = np.unique(group[items.visit], return_inverse=True)
+    keys = np.unique(held * len(items.names) + items.item)
+    owner = np.zeros(len(transaction), np.int64)
+    owner[held] = visits.customer[items.visit]
+    cents = np.bincount(group, weights=visits.cents).astype(np.int64)[transaction]
+    judges = np.zeros(len(transaction), bool)
+    judges[held] = visits.held_out[items.visit]
+    some = Columns(keys // len(items.names), keys % len(items.names), n_items=len(items.names))
+    none = np.array([], np.int64)
+    habit = Habit(
+        Columns(items.visit, items.item, n_items=len(items.names)), visits.customer, group, none, none,
+    )  # fmt: skip
+    return Family(
+        "customer", level, items.names, owner, np.zeros(len(transaction), np.int64), cents, judges, some, some, habit,
+    )  # fmt: skip
+
+
+def next_visits(visits: Visits, some: Array, *, within_days: int, each_category: bool) -> tuple[Array, Array]:
+    """Return pairs of visits: each of some visits, and the customer's next among them within the days.
+
+    With ``each_category`` the next one in each category of merchants that the customer goes to counts. Visits at one
+    moment do not follow each other.
+    """
+    limit = within_days * _DAY_US
+    customer, at = visits.customer[some], visits.at_us[some]
+    category = visits.category[some] + 1 if each_category else np.zeros(len(some), np.int64)
+    pairs = []
+    n_categories = int(category.max(initial=0)) + 1
+    span = int(at.max(initial=0)) - int(at.min(initial=0)) + limit + 2
+    clock = customer * span + (at - at.min(initial=at[0] if len(at) else 0))
+    for one in range(n_categories):
+        those = np.flatnonzero(category == one)
+        if not len(those):
+            continue
+        follower = np.searchsorted(clock[those], clock, side="right")
+        found = np.flatnonzero(follower < len(those))
+        after = those[follower[found]]
+        near = (customer[after] == customer[found]) & (at[after] - at[found] <= limit)
+        pairs.append((some[found[near]], some[after[near]]))
+    if not pairs:
+        return np.array([], np.int64), np.array([], np.int64)
+    first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    order = np.lexsort((second, first))
+    return first[order], second[order]
+
+
+def _spread(starts: Array, item: Array, visits: Array, n_items: int) -> Columns:
+    """Return what each of some visits holds, numbered by its place among them."""
+    lengths = starts[visits + 1] - starts[visits]
+    before = np.cumsum(lengths) - lengths
+    entries = np.repeat(starts[visits] - before, lengths) + np.arange(int(lengths.sum()))
+    return Columns(np.repeat(np.arange(len(visits)), lengths), item[entries], n_items=n_items)
+
+
+def _places(visits: Visits, some: Array) -> Array:
+    """Return where each visit was: the merchant if many visits can be compared there, else its category."""
+    merchant, category = visits.merchant[some], visits.category[some]
+    sizes = np.bincount(merchant, minlength=1)
+    large = np.flatnonzero(sizes >= _MERCHANT_BASKETS)
+    large = large[np.lexsort((large, -sizes[large]))][:_MOST_MERCHANTS]
+    return np.where(np.isin(merchant, large), merchant, -2 - category)
+
+
+def _size_class(sizes: Array) -> Array:
+    return np.searchsorted(_SIZE_CLASSES, sizes, side="right")
+
+
+def _strata(*parts: Array) -> Array:
+    """Return one code for what is alike in all parts."""
+    code = np.zeros(len(parts[0]), np.int64)
+    for part in parts:
+        _, one = np.unique(part, return_inverse=True)
+        code = code * (int(one.max(initial=0)) + 1) + one
+    return np.unique(code, return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,293 @@
+"""From transactions to rules: found in one half of the customers, judged in the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from o2o_mining.association.families import Family
+from o2o_mining.association.holdout import Comparison, Estimate, by_habit, q_values
+from o2o_mining.association.itemsets import metrics, mined_within
+from o2o_mining.association.mining import least_count
+
+Array = NDArray[Any]
+
+MOST_SETS = 200_000
+MOST_TESTED = 1_000  # rules of one family and length; the strongest
+_LEAST = 4  # transactions of the half that finds rules
+_STRONG = 1.645  # root of the deviance from which on a rule is worth testing
+_BLOCK = 1_024
+
+COLUMNS = (
+    "scope", "level", "antecedents", "consequents", "n_baskets", "support", "confidence", "lift", "leverage",
+    "conviction", "holdout_lift", "holdout_lift_low", "holdout_lift_high", "q_value", "customers", "cents",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rule worth testing: codes of the antecedents, ascending, and of the consequent."""
+
+    antecedents: tuple[int, ...]
+    consequent: int
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A rule of a family and what the other half of the customers says of it."""
+
+    family: Family
+    rule: Candidate
+    estimate: Estimate
+
+
+def tested_rules(family: Family, *, min_support: float, max_length: int) -> list[Tested]:
+    """Find rules among one half of the customers and estimate each among the other.
+
+    Parameters
+    ----------
+    family
+        The transactions.
+    min_support
+        Least share of the transactions of the half that finds.
+    max_length
+        Longest itemset of baskets; other families have pairs alone.
+
+    Returns
+    -------
+    list of Tested
+        Every rule that was tested, also those that failed.
+
+    Raises
+    ------
+    UsageError
+        If there are too many itemsets; the next step names a support that fits.
+    """
+    finds = ~family.held_out
+    if not finds.any() or finds.all():
+        return []
+    least = max(_LEAST, least_count(min_support, int(finds.sum())))
+    pairs, triples = _found_sets(family, finds, least, max_length)
+    chosen = _pair_rules(family, finds, *pairs)
+    chosen += _triple_rules(family, finds, *triples)
+    judge = _Judge(family)
+    return [Tested(family, rule, judge.estimate(rule)) for rule in chosen]
+
+
+def surviving(tested: Sequence[Tested], *, max_q: float) -> list[tuple[Tested, float]]:
+    """Return the rules that hold, with their q values over all that were tested.
+
+    A rule holds if its false discovery rate is at most ``max_q``, its interval lies above 1, and no rule with fewer
+    antecedents and the same consequent lifts as much.
+    """
+    q = q_values(np.array([one.estimate.p_value for one in tested]))
+    held = [
+        (one, float(value)) for one, value in zip(tested, q, strict=True) if value <= max_q and one.estimate.low > 1.0
+    ]
+    lifts = {
+        (id(one.family), one.rule.antecedents[0], one.rule.consequent): one.estimate.lift
+        for one, _ in held
+        if len(one.rule.antecedents) == 1
+    }
+
+    def is_redundant(one: Tested) -> bool:
+        general = [lifts.get((id(one.family), item, one.rule.consequent), 0.0) for item in one.rule.antecedents]
+        return len(one.rule.antecedents) > 1 and one.estimate.lift <= max(general)
+
+    return [(one, value) for one, value in held if not is_redundant(one)]
+
+
+def as_table(held: Sequence[tuple[Tested, float]]) -> pd.DataFrame:
+    """Return rules as rows with plain metrics over all transactions, both halves together.
+
+    Returns
+    -------
+    DataFrame
+        ``COLUMNS``; names of items are lists of text.
+    """
+    rows = []
+    for one, q in held:
+        family, rule, estimate = one.family, one.rule, one.estimate
+        left, right = family.left.of_all(rule.antecedents), family.right.of(rule.consequent)
+        both = np.intersect1d(left, right, assume_unique=True)
+        counts = (np.array([len(part)]) for part in (left, right, both))
+        plain = {name: value[0] for name, value in metrics(*counts, len(family)).items()}
+        rows.append({
+            "scope": family.scope,
+            "level": family.level,
+            "antecedents": sorted(family.names[item] for item in rule.antecedents),
+            "consequents": [family.names[rule.consequent]],
+            "n_baskets": len(family),
+            **{name: float(plain[name]) for name in ("support", "confidence", "lift", "leverage")},
+            "conviction": None if np.isinf(plain["conviction"]) else float(plain["conviction"]),
+            "holdout_lift": _rounded(estimate.lift),
+            "holdout_lift_low": _rounded(estimate.low),
+            "holdout_lift_high": _rounded(estimate.high),
+            "q_value": _rounded(q),
+            "customers": len(np.unique(family.customer[both])),
+            "cents": int(family.cents[both].sum()),
+        })  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _rounded(value: float) -> float:
+    """Keep eight significant digits: what floats make of a sum in another order lies below."""
+    return float(f"{value:.8g}")
+
+
+def _found_sets(
+    family: Family, finds: Array, least: int, max_length: int
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Return the pairs (left, right) and the triples that are frequent in one half, with their counts."""
+    none = np.empty((0, 3), np.int64), np.array([], np.int64)
+    if not family.is_one_basket:
+        return _followed_pairs(family, finds, least), none
+    held = family.left.among(finds)
+    length = 2 if family.habit else max_length
+    sets = mined_within(
+        held.transaction, held.item, n_baskets=int(finds.sum()), least=least, max_length=length, most=MOST_SETS
+    )
+    sets += [type(sets[0])(np.empty((0, size), np.int64), none[1]) for size in (2, 3)][len(sets) - 1 :] if sets else []
+    if not sets:
+        return (np.empty((0, 2), np.int64), none[1]), none
+    pairs, triples = sets[1], sets[2]
+    # Each set of two is a rule in both directions.
+    both = np.concatenate([pairs.items, pairs.items[:, ::-1]])
+    return (both, np.concatenate([pairs.counts] * 2)), (triples.items, triples.counts)
+
+
+def _followed_pairs(family: Family, finds: Array, least: int) -> tuple[Array, Array]:
+    sides = []
+    for columns in (family.left, family.right):
+        some = columns.among(finds)
+        kept = (some.sizes >= least)[some.item]
+        shape = (len(some.sizes), len(finds))
+        table = sparse.coo_array((np.ones(int(kept.sum()), np.int32), (some.item[kept], some.transaction[kept])), shape)
+        sides.append(table.tocsr())
+    left, turned = sides[0], sides[1].T.tocsr()
+    parts, counts = [np.empty((0, 2), np.int64)], [np.array([], np.int64)]
+    for begin in range(0, left.shape[0], _BLOCK):
+        together = (left[begin : begin + _BLOCK] @ turned).tocoo()
+        first, second = together.coords[0] + begin, together.coords[1]
+        kept = (together.data >= least) & (first != second)
+        parts.append(np.column_stack([first[kept], second[kept]]))
+        counts.append(together.data[kept].astype(np.int64))
+    pairs, found = np.concatenate(parts).astype(np.int64), np.concatenate(counts)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return pairs[order], found[order]
+
+
+def _pair_rules(family: Family, finds: Array, pairs: Array, counts: Array) -> list[Candidate]:
+    """Return the pairs that meet more often than by chance, the strongest first where there are too many."""
+    if not len(pairs):
+        return []
+    if family.habit:
+        counts, expected = _habitual(family, finds, pairs)
+    else:
+        expected = _expected(family, finds, pairs)
+    kept = _strongest(counts, expected, pairs)
+    return [Candidate((int(left),), int(right)) for left, right in pairs[kept]]
+
+
+def _expected(family: Family, finds: Array, pairs: Array) -> Array:
+    """Return how often the two sides of each pair would meet, were they independent in each stratum."""
+    n_strata = int(family.stratum.max()) + 1
+    sizes = np.maximum(np.bincount(family.stratum[finds], minlength=n_strata), 1)
+    shares = []
+    for columns in (family.left, family.right):
+        some = columns.among(finds)
+        cells = some.item * n_strata + family.stratum[some.transaction]
+        shares.append(np.bincount(cells, minlength=len(some.sizes) * n_strata).reshape(-1, n_strata))
+    expected = [
+        (shares[0][part[:, 0]] * (shares[1][part[:, 1]] / sizes)).sum(axis=1)
+        for part in np.array_split(pairs, max(1, len(pairs) * n_strata // 4_000_000))
+    ]
+    return np.concatenate(expected)
+
+
+def _habitual(family: Family, finds: Array, pairs: Array) -> tuple[Array, Array]:
+    """Return how often linked visits hold each pair, and how often by habit, in the half that finds."""
+    assert family.habit is not None  # noqa: S101 - for the types
+    found, expected = np.empty((2, len(pairs)))
+    finders = np.zeros(len(family.habit.chance), bool)
+    finders[family.customer[finds]] = True
+    for at, (left, right) in enumerate(pairs):
+        sums = family.habit.sums(int(left), int(right))
+        found[at], expected[at] = (part[finders].sum() for part in sums)
+    return found, expected
+
+
+def _triple_rules(family: Family, finds: Array, triples: Array, counts: Array) -> list[Candidate]:
+    """Return the rules of two antecedents that promise more than each antecedent alone."""
+    if not len(triples):
+        return []
+    held = family.left.among(finds)
+    pair_counts: dict[tuple[int, int], int] = {}
+
+    def together(a: int, b: int) -> int:
+        key = (a, b) if a < b else (b, a)
+        if key not in pair_counts:
+            pair_counts[key] = len(np.intersect1d(held.of(a), held.of(b), assume_unique=True))
+        return pair_counts[key]
+
+    rules, expected = [], []
+    for items in triples.tolist():
+        for consequent in items:
+            a, b = (item for item in items if item != consequent)
+            best = max(together(one, consequent) / int(held.sizes[one]) for one in (a, b))
+            rules.append((a, b, consequent))
+            expected.append(together(a, b) * best)
+    table = np.array(rules)
+    kept = _strongest(np.repeat(counts, 3), np.array(expected), table)
+    return [Candidate((int(a), int(b)), int(c)) for a, b, c in table[kept]]
+
+
+def _strongest(counts: Array, expected: Array, rules: Array) -> Array:
+    """Return the places of the rules that are found more often than expected, at most so many, in their order."""
+    safe = np.maximum(expected, 1e-9)
+    deviance = 2 * (counts * np.log(np.maximum(counts, 1e-9) / safe) - (counts - safe))
+    strength = np.where(counts > safe, np.sqrt(np.maximum(deviance, 0.0)), 0.0)
+    worth = np.flatnonzero(strength > _STRONG)
+    order = np.lexsort((*rules[worth].T[::-1], -np.round(strength[worth], 6)))
+    return np.sort(worth[order[:MOST_TESTED]])
+
+
+class _Judge:
+    """Estimates rules of a family among the customers who had no part in finding them."""
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self.kept = np.flatnonzero(family.held_out)
+        place = np.cumsum(family.held_out) - 1
+        _, customer = np.unique(family.customer[self.kept], return_inverse=True)
+        self.comparison = Comparison(customer, family.stratum[self.kept])
+        self.left, self.right = (
+            columns.among(family.held_out) for columns in (family.left, family.right)
+        )
+        for columns in {id(one): one for one in (self.left, self.right)}.values():
+            columns.transaction = place[columns.transaction]
+        self.judges = np.zeros(int(family.customer.max()) + 1, bool)
+        self.judges[family.customer[self.kept]] = True
+
+    def estimate(self, rule: Candidate) -> Estimate:
+        """Return the estimate of a rule; of one with two antecedents, each must add to the other."""
+        if self.family.habit:
+            sums = self.family.habit.sums(rule.antecedents[0], rule.consequent)
+            return by_habit(*(part[: len(self.judges)][self.judges[: len(part)]] for part in sums))
+        right = self.right.of(rule.consequent)
+        whole = self.comparison.estimate(self.left.of_all(rule.antecedents), right)
+        if len(rule.antecedents) == 1:
+            return whole
+        p_values = [whole.p_value]
+        for other in rule.antecedents:
+            rest = tuple(item for item in rule.antecedents if item != other)
+            among, place = self.comparison.within(self.left.of(other))
+            sides = (place[side] for side in (self.left.of_all(rest), right))
+            p_values.append(among.estimate(*(side[side >= 0] for side in sides)).p_value)
+        return Estimate(whole.lift, whole.low, whole.high, max(p_values))
