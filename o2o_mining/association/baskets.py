@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from o2o_mining.engine.portable import moment
+from o2o_mining.engine.portable import counted, moment
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -43,13 +43,14 @@ def visits(purchases: ir.Table, merchants: ir.Table, *, as_of: date, days: int) 
     some = some.left_join(sells, "merchant_id")
     order = [some.customer_id, some.purchased_at, some.purchase_id]
     return some.select(
-        "customer_id", "merchant_id", "merchant_category", "purchased_at", "net_amount", "order_id", "redemption_id",
+        "customer_id", "merchant_id", "merchant_category", "purchased_at", "order_id", "redemption_id",
+        cents=counted(some.net_amount, 100),
         visit=ibis.row_number().over(order_by=order),
     )  # fmt: skip
 
 
 def visit_products(visits: ir.Table, basket_lines: ir.Table) -> ir.Table:
-    """One product that was bought at a visit.
+    """One product that was bought at a visit, its id numbered from 0.
 
     Parameters
     ----------
@@ -65,7 +66,10 @@ def visit_products(visits: ir.Table, basket_lines: ir.Table) -> ir.Table:
     ]
     either = names[0].union(names[1])
     baskets = either.group_by("basket_id").aggregate(visit=either.visit.min())
-    return basket_lines.inner_join(baskets, "basket_id").select("visit", "product_id").distinct()
+    bought = basket_lines.inner_join(baskets, "basket_id").select("visit", "product_id").distinct()
+    ids = bought.select("product_id").distinct()
+    numbered = ids.mutate(product=ibis.row_number().over(order_by=ids.product_id))
+    return bought.inner_join(numbered, "product_id").select("visit", "product", "product_id")
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def coded_visits(frame: pd.DataFrame) -> Visits:
     --------
     >>> frame = pd.DataFrame({
     ...     "customer_id": ["ann", "bob"], "merchant_id": ["m2", "m1"], "merchant_category": [None, "cafe"],
-    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "net_amount": [1.25, None],
+    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "cents": [125, None],
     ... })
     >>> made = coded_visits(frame)
     >>> made.merchant.tolist(), made.category.tolist(), made.cents.tolist()
@@ -141,13 +145,12 @@ def coded_visits(frame: pd.DataFrame) -> Visits:
     customer, customers = _codes(frame["customer_id"])
     merchant, merchants = _codes(frame["merchant_id"])
     category, categories = _codes(frame["merchant_category"])
-    amount = pd.to_numeric(frame["net_amount"])
     held_out = np.array([in_holdout(name) for name in customers], bool)
     return Visits(
         customer, merchant, category,
         frame["purchased_at"].to_numpy("datetime64[us]").astype(np.int64),
-        np.round(amount.fillna(0).to_numpy(float) * 100).astype(np.int64),
-        held_out[customer], customers, merchants, categories, bool(amount.notna().any()),
+        frame["cents"].fillna(0).to_numpy(np.int64),
+        held_out[customer], customers, merchants, categories, bool(frame["cents"].notna().any()),
     )  # fmt: skip
 
 
@@ -163,36 +166,29 @@ def in_holdout(customer_id: str) -> bool:
     return digest[:8] < "80000000"
 
 
-def at_level(bought: pd.DataFrame, products: pd.DataFrame, level: str) -> Items:
+def at_level(visit: Array, product: Array, names: pd.Series[str]) -> Items:
     """Return what was bought at a level of the hierarchy of products.
 
     Parameters
     ----------
-    bought
-        ``visit``, ``product_id``.
-    products
-        ``product_id`` and the levels; what a product has no name for at a level is left out there.
-    level
-        ``product``, or a column of products.
+    visit, product
+        Shape (n,): the product bought at the visit, as a number.
+    names
+        Shape (products,): what each product is at the level; what has no name there is left out.
 
     Examples
     --------
-    >>> bought = pd.DataFrame({"visit": [0, 0], "product_id": ["p1", "p2"]})
-    >>> products = pd.DataFrame({"product_id": ["p1", "p2"], "category": ["tea", "tea"]})
-    >>> at_level(bought, products, "category").names, len(at_level(bought, products, "category").visit)
+    >>> items = at_level(np.array([0, 0]), np.array([0, 1]), pd.Series(["tea", "tea"]))
+    >>> items.names, len(items.visit)
     (('tea',), 1)
     """
-    if level == "product":
-        item, names = _codes(bought["product_id"])
-    else:
-        product, ids = pd.factorize(bought["product_id"])
-        of_product = products.set_index("product_id")[level].reindex(ids)
-        code, names = _codes(of_product)
-        item = code[product]
-    visit = bought["visit"].to_numpy(np.int64)
-    keys = np.sort(visit[item >= 0] * max(len(names), 1) + item[item >= 0])
+    code, texts = _codes(names)
+    item = code[product]
+    n = max(len(texts), 1)
+    keys = visit[item >= 0] * n + item[item >= 0]
+    keys.sort()
     keys = keys[np.diff(keys, prepend=-1) != 0]
-    return Items(keys // max(len(names), 1), keys % max(len(names), 1), names)
+    return Items(keys // n, keys % n, texts)
 
 
 def of_merchants(visits: Visits, level: str) -> Items:
@@ -202,7 +198,7 @@ def of_merchants(visits: Visits, level: str) -> Items:
     --------
     >>> frame = pd.DataFrame({
     ...     "customer_id": ["ann", "bob"], "merchant_id": ["m2", "m1"], "merchant_category": [None, "cafe"],
-    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "net_amount": [1.25, None],
+    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "cents": [125, None],
     ... })
     >>> of_merchants(coded_visits(frame), "category").visit.tolist()
     [1]
@@ -221,7 +217,7 @@ def days_covered(visits: Visits, *, as_of: date, days: int) -> int:
     --------
     >>> frame = pd.DataFrame({
     ...     "customer_id": ["ann"], "merchant_id": ["m"], "merchant_category": [None],
-    ...     "purchased_at": pd.to_datetime(["2024-01-01 18:00"]), "net_amount": [None],
+    ...     "purchased_at": pd.to_datetime(["2024-01-01 18:00"]), "cents": [None],
     ... })
     >>> days_covered(coded_visits(frame), as_of=date(2024, 1, 31), days=730)
     30

@@ -11,18 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from o2o_mining.association.families import Family
+from o2o_mining.association.families import Family, Habit, common
 from o2o_mining.association.holdout import Comparison, Estimate, by_habit, q_values
 from o2o_mining.association.itemsets import metrics, mined_within
-from o2o_mining.association.mining import least_count
+from o2o_mining.association.mining import Sets, least_count
 
 Array = NDArray[Any]
 
 MOST_SETS = 200_000
-MOST_TESTED = 1_000  # rules of one family and length; the strongest
+MOST_TESTED = 500  # rules of one family and length; the strongest
 _LEAST = 4  # transactions of the half that finds rules
 _STRONG = 1.645  # root of the deviance from which on a rule is worth testing
 _BLOCK = 1_024
+_HABIT_ITEMS = 300  # the most common ones
 
 COLUMNS = (
     "scope", "level", "antecedents", "consequents", "n_baskets", "support", "confidence", "lift", "leverage",
@@ -73,9 +74,12 @@ def tested_rules(family: Family, *, min_support: float, max_length: int) -> list
     if not finds.any() or finds.all():
         return []
     least = max(_LEAST, least_count(min_support, int(finds.sum())))
-    pairs, triples = _found_sets(family, finds, least, max_length)
-    chosen = _pair_rules(family, finds, *pairs)
-    chosen += _triple_rules(family, finds, *triples)
+    if family.habit:
+        chosen = _habit_rules(family, family.habit, finds, least)
+    else:
+        pairs, triples = _found_sets(family, finds, least, max_length)
+        chosen = _pair_rules(family, finds, *pairs)
+        chosen += _triple_rules(*triples, *pairs, family.left.among(finds).sizes)
     judge = _Judge(family)
     return [Tested(family, rule, judge.estimate(rule)) for rule in chosen]
 
@@ -115,7 +119,7 @@ def as_table(held: Sequence[tuple[Tested, float]]) -> pd.DataFrame:
     for one, q in held:
         family, rule, estimate = one.family, one.rule, one.estimate
         left, right = family.left.of_all(rule.antecedents), family.right.of(rule.consequent)
-        both = np.intersect1d(left, right, assume_unique=True)
+        both = common(left, right)
         counts = (np.array([len(part)]) for part in (left, right, both))
         plain = {name: value[0] for name, value in metrics(*counts, len(family)).items()}
         rows.append({
@@ -130,7 +134,7 @@ def as_table(held: Sequence[tuple[Tested, float]]) -> pd.DataFrame:
             "holdout_lift_low": _rounded(estimate.low),
             "holdout_lift_high": _rounded(estimate.high),
             "q_value": _rounded(q),
-            "customers": len(np.unique(family.customer[both])),
+            "customers": int(np.count_nonzero(np.bincount(family.customer[both]))),
             "cents": int(family.cents[both].sum()),
         })  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -145,18 +149,16 @@ def _found_sets(
     family: Family, finds: Array, least: int, max_length: int
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Return the pairs (left, right) and the triples that are frequent in one half, with their counts."""
-    none = np.empty((0, 3), np.int64), np.array([], np.int64)
+    none = np.array([], np.int64)
     if not family.is_one_basket:
-        return _followed_pairs(family, finds, least), none
+        return _followed_pairs(family, finds, least), (np.empty((0, 3), np.int64), none)
     held = family.left.among(finds)
-    length = 2 if family.habit else max_length
     sets = mined_within(
-        held.transaction, held.item, n_baskets=int(finds.sum()), least=least, max_length=length, most=MOST_SETS
+        held.transaction, held.item, n_baskets=int(finds.sum()), least=least, max_length=max_length, most=MOST_SETS
     )
-    sets += [type(sets[0])(np.empty((0, size), np.int64), none[1]) for size in (2, 3)][len(sets) - 1 :] if sets else []
-    if not sets:
-        return (np.empty((0, 2), np.int64), none[1]), none
-    pairs, triples = sets[1], sets[2]
+    pairs, triples = (
+        sets[size - 1] if len(sets) >= size else Sets(np.empty((0, size), np.int64), none) for size in (2, 3)
+    )
     # Each set of two is a rule in both directions.
     both = np.concatenate([pairs.items, pairs.items[:, ::-1]])
     return (both, np.concatenate([pairs.counts] * 2)), (triples.items, triples.counts)
@@ -187,12 +189,25 @@ def _pair_rules(family: Family, finds: Array, pairs: Array, counts: Array) -> li
     """Return the pairs that meet more often than by chance, the strongest first where there are too many."""
     if not len(pairs):
         return []
-    if family.habit:
-        counts, expected = _habitual(family, finds, pairs)
-    else:
-        expected = _expected(family, finds, pairs)
-    kept = _strongest(counts, expected, pairs)
+    kept = _strongest(counts, _expected(family, finds, pairs), pairs)
     return [Candidate((int(left),), int(right)) for left, right in pairs[kept]]
+
+
+def _habit_rules(family: Family, habit: Habit, finds: Array, least: int) -> list[Candidate]:
+    """Return the pairs that linked visits hold more often than the customers' habits would give."""
+    sizes = np.minimum(family.left.among(finds).sizes, family.right.among(finds).sizes)
+    frequent = np.flatnonzero(sizes >= least)
+    frequent = np.sort(frequent[np.lexsort((frequent, -sizes[frequent]))][:_HABIT_ITEMS])
+    if not len(frequent):
+        return []
+    finders = np.zeros(len(habit.chance), bool)
+    finders[family.customer[finds]] = True
+    found, expected = habit.totals(frequent, finders)
+    np.fill_diagonal(found, 0)
+    left, right = np.nonzero(found >= least)
+    pairs = np.column_stack([frequent[left], frequent[right]])
+    kept = _strongest(found[left, right], expected[left, right], pairs)
+    return [Candidate((int(a),), int(b)) for a, b in pairs[kept]]
 
 
 def _expected(family: Family, finds: Array, pairs: Array) -> Array:
@@ -211,41 +226,21 @@ def _expected(family: Family, finds: Array, pairs: Array) -> Array:
     return np.concatenate(expected)
 
 
-def _habitual(family: Family, finds: Array, pairs: Array) -> tuple[Array, Array]:
-    """Return how often linked visits hold each pair, and how often by habit, in the half that finds."""
-    assert family.habit is not None  # noqa: S101 - for the types
-    found, expected = np.empty((2, len(pairs)))
-    finders = np.zeros(len(family.habit.chance), bool)
-    finders[family.customer[finds]] = True
-    for at, (left, right) in enumerate(pairs):
-        sums = family.habit.sums(int(left), int(right))
-        found[at], expected[at] = (part[finders].sum() for part in sums)
-    return found, expected
-
-
-def _triple_rules(family: Family, finds: Array, triples: Array, counts: Array) -> list[Candidate]:
+def _triple_rules(triples: Array, counts: Array, pairs: Array, pair_counts: Array, sizes: Array) -> list[Candidate]:
     """Return the rules of two antecedents that promise more than each antecedent alone."""
     if not len(triples):
         return []
-    held = family.left.among(finds)
-    pair_counts: dict[tuple[int, int], int] = {}
+    keys = pairs[:, 0] * len(sizes) + pairs[:, 1]
+    order = np.argsort(keys)
 
-    def together(a: int, b: int) -> int:
-        key = (a, b) if a < b else (b, a)
-        if key not in pair_counts:
-            pair_counts[key] = len(np.intersect1d(held.of(a), held.of(b), assume_unique=True))
-        return pair_counts[key]
+    def together(a: Array, b: Array) -> Array:
+        return np.asarray(pair_counts[order[np.searchsorted(keys, a * len(sizes) + b, sorter=order)]])
 
-    rules, expected = [], []
-    for items in triples.tolist():
-        for consequent in items:
-            a, b = (item for item in items if item != consequent)
-            best = max(together(one, consequent) / int(held.sizes[one]) for one in (a, b))
-            rules.append((a, b, consequent))
-            expected.append(together(a, b) * best)
-    table = np.array(rules)
-    kept = _strongest(np.repeat(counts, 3), np.array(expected), table)
-    return [Candidate((int(a), int(b)), int(c)) for a, b, c in table[kept]]
+    a, b, c = (np.concatenate([triples[:, place] for place in places]) for places in ((0, 0, 1), (1, 2, 2), (2, 1, 0)))
+    best = np.maximum(together(a, c) / sizes[a], together(b, c) / sizes[b])
+    rules = np.column_stack([a, b, c])
+    kept = _strongest(np.concatenate([counts] * 3), together(a, b) * best, rules)
+    return [Candidate((int(a), int(b)), int(c)) for a, b, c in rules[kept]]
 
 
 def _strongest(counts: Array, expected: Array, rules: Array) -> Array:
@@ -268,10 +263,8 @@ class _Judge:
         _, customer = np.unique(family.customer[self.kept], return_inverse=True)
         self.comparison = Comparison(customer, family.stratum[self.kept])
         self.left, self.right = (
-            columns.among(family.held_out) for columns in (family.left, family.right)
+            columns.among(family.held_out, place=place) for columns in (family.left, family.right)
         )
-        for columns in {id(one): one for one in (self.left, self.right)}.values():
-            columns.transaction = place[columns.transaction]
         self.judges = np.zeros(int(family.customer.max()) + 1, bool)
         self.judges[family.customer[self.kept]] = True
 

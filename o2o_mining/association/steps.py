@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import ibis
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -88,11 +89,11 @@ def _families(engine: Engine, *, as_of: date, settings: Settings) -> tuple[Visit
         )
     )
     visits = coded_visits(engine.execute(staged.order_by("visit")))
-    lines = visit_products(staged, engine.feed("basket_lines")).order_by(["visit", "product_id"])
-    bought: pd.DataFrame = engine.execute(lines)
-    products: pd.DataFrame = engine.execute(
-        engine.feed("products").select("product_id", "subcategory", "category").order_by("product_id")
-    )
+    lines = engine.stage(visit_products(staged, engine.feed("basket_lines")))
+    bought: pd.DataFrame = engine.execute(lines.select("visit", "product"))
+    levels = engine.feed("products").select("product_id", "subcategory", "category")
+    named = lines.select("product", "product_id").distinct().left_join(levels, "product_id").order_by("product")
+    products: pd.DataFrame = engine.execute(named)
     engine.drop_staged()
     return visits, list(_all_families(visits, bought, products, as_of=as_of, settings=settings))
 
@@ -103,7 +104,8 @@ def _all_families(
     days = settings.rules_within_days
     until_us = (as_of - date(1970, 1, 1)).days * _DAY_US
     for level in _LEVELS:
-        items = at_level(bought, products, level)
+        names = products["product_id" if level == "product" else level]
+        items = at_level(bought["visit"].to_numpy(np.int64), bought["product"].to_numpy(np.int64), names)
         if len(items.names) > 1:
             yield families.baskets(visits, items, level)
             if level != "category":
