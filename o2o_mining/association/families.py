@@ -194,8 +194,9 @@ class Habit:
         n_customers = len(self.chance)
         a, b = self.items.of(left), self.items.of(right)
         both = np.bincount(self.customer[common(a, b)], minlength=n_customers)
-        times = np.bincount(self.customer[a], minlength=n_customers), np.bincount(
-            self.customer[b], minlength=n_customers
+        times = (
+            np.bincount(self.customer[a], minlength=n_customers),
+            np.bincount(self.customer[b], minlength=n_customers),
         )
         expected = (times[0] * times[1] - both) * self.chance
         if self.pair_group is None:

@@ -171,9 +171,9 @@ def association_rules(
             members = sorted(itemset, key=str)
             for size in range(len(members) - 1, 0, -1):
                 for some in combinations(members, size):
-                    left = frozenset(some)
-                    sides.append((left, itemset - left))
-                    counts.append((known[left], known[itemset - left], count))
+                    others = itemset - frozenset(some)
+                    sides.append((frozenset(some), others))
+                    counts.append((known[frozenset(some)], known[others], count))
     except KeyError as error:
         raise UsageError(
             f"the subset {error} of an itemset is missing", next_step="pass what frequent_itemsets gives"

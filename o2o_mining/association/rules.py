@@ -120,8 +120,8 @@ def as_table(held: Sequence[tuple[Tested, float]]) -> pd.DataFrame:
         family, rule, estimate = one.family, one.rule, one.estimate
         left, right = family.left.of_all(rule.antecedents), family.right.of(rule.consequent)
         both = common(left, right)
-        counts = (np.array([len(part)]) for part in (left, right, both))
-        plain = {name: value[0] for name, value in metrics(*counts, len(family)).items()}
+        n_left, n_right, n_both = (np.array([len(part)]) for part in (left, right, both))
+        plain = {name: value[0] for name, value in metrics(n_left, n_right, n_both, len(family)).items()}
         rows.append({
             "scope": family.scope,
             "level": family.level,
@@ -262,9 +262,7 @@ class _Judge:
         place = np.cumsum(family.held_out) - 1
         _, customer = np.unique(family.customer[self.kept], return_inverse=True)
         self.comparison = Comparison(customer, family.stratum[self.kept])
-        self.left, self.right = (
-            columns.among(family.held_out, place=place) for columns in (family.left, family.right)
-        )
+        self.left, self.right = (columns.among(family.held_out, place=place) for columns in (family.left, family.right))
         self.judges = np.zeros(int(family.customer.max()) + 1, bool)
         self.judges[family.customer[self.kept]] = True
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import ibis
 import numpy as np
@@ -55,9 +54,7 @@ def build_association_rules(engine: Engine, *, as_of: date, settings: Settings) 
     tested: list[Tested] = []
     for family in made:
         try:
-            tested += tested_rules(
-                family, min_support=settings.rules_min_support, max_length=settings.rules_max_items
-            )
+            tested += tested_rules(family, min_support=settings.rules_min_support, max_length=settings.rules_max_items)
         except UsageError as error:
             notes.append(f"{family.scope}, {family.level}: {error}; set rules_min_support")
     rules = as_table(surviving(tested, max_q=settings.rules_max_q))
@@ -135,10 +132,8 @@ def _shown(engine: Engine, as_of: date) -> pd.DataFrame:
     rules: pd.DataFrame = engine.execute(engine.slice("association_rules", as_of))
     for side in ("antecedents", "consequents"):
         rules[side] = [list(items) for items in rules[side]]
-    rules["key"] = [
-        (row.scope, row.level, row.antecedents, row.consequents) for row in rules.itertuples(index=False)
-    ]
-    rules = rules.sort_values("key", ignore_index=True).drop(columns="key")
+    keys = rules[["scope", "level", "antecedents", "consequents"]].to_numpy(dtype=object).tolist()
+    rules = rules.iloc[sorted(range(len(keys)), key=keys.__getitem__)]
     return rules.sort_values("holdout_lift_low", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -147,7 +142,12 @@ def _sample(engine: Engine, rules: pd.DataFrame, settings: Settings) -> pd.DataF
         engine.execute(engine.feed(f"{kind}s").select(f"{kind}_id", "name")) for kind in ("product", "merchant")
     ))  # fmt: skip
     said = [
-        rule_sentence(row, names=names, currency=settings.currency, within_days=settings.rules_within_days)
+        rule_sentence(
+            {str(name): value for name, value in row.items()},
+            names=names,
+            currency=settings.currency,
+            within_days=settings.rules_within_days,
+        )
         for row in rules.to_dict("records")
     ]
     return pd.DataFrame({"scope": rules["scope"], "level": rules["level"], "rule": said})

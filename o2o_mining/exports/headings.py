@@ -60,8 +60,8 @@ def code_names(column: str, language: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> code_names("level", "en")
-    {'channel': 'Channel', 'campaign': 'Campaign'}
+    >>> code_names("kind", "en")["fixed"]
+    'Money off'
     """
     codes = _said()["codes"].get(column, {})
     return {code: str(names[known_language(language)]) for code, names in codes.items()}

@@ -1,8 +1,8 @@
 """How near are the estimates? One module a room, which reads the room's tables and the truth by name."""
 
-from o2o_mining.simulator.comparisons import attribution, ingest, marts, segmentation
+from o2o_mining.simulator.comparisons import association, attribution, ingest, marts, segmentation
 
 # In the order in which the rooms work.
-COMPARISONS = (ingest.compare, marts.compare, segmentation.compare, attribution.compare)
+COMPARISONS = (ingest.compare, marts.compare, segmentation.compare, association.compare, attribution.compare)
 
 __all__ = ["COMPARISONS"]
