@@ -100,8 +100,8 @@ class Visits:
         Moments in microseconds.
     cents
         Net amounts in hundredths; 0 where unknown.
-    held_out
-        Whether the customer belongs to the half that judges rules.
+    half
+        Whether the customer belongs to the second of two halves.
     customers, merchants, categories
         The ids by code.
     has_amount
@@ -113,7 +113,7 @@ class Visits:
     category: Array
     at_us: Array
     cents: Array
-    held_out: Array
+    half: Array
     customers: tuple[str, ...]
     merchants: tuple[str, ...]
     categories: tuple[str, ...]
@@ -144,21 +144,21 @@ def coded_visits(frame: pd.DataFrame) -> Visits:
     customer, customers = _codes(frame["customer_id"])
     merchant, merchants = _codes(frame["merchant_id"])
     category, categories = _codes(frame["merchant_category"])
-    held_out = np.array([in_holdout(name) for name in customers], bool)
+    half = np.array([in_second_half(name) for name in customers], bool)
     return Visits(
         customer, merchant, category,
         frame["purchased_at"].to_numpy("datetime64[us]").astype(np.int64),
         frame["cents"].fillna(0).to_numpy(np.int64),
-        held_out[customer], customers, merchants, categories, bool(frame["cents"].notna().any()),
+        half[customer], customers, merchants, categories, bool(frame["cents"].notna().any()),
     )  # fmt: skip
 
 
-def in_holdout(customer_id: str) -> bool:
-    """Return whether a customer belongs to the half that judges rules: by a salted digest, the same in every run.
+def in_second_half(customer_id: str) -> bool:
+    """Return in which half a customer is: by a salted digest, the same in every run.
 
     Examples
     --------
-    >>> [in_holdout(name) for name in ("ann", "bob", "eva")]
+    >>> [in_second_half(name) for name in ("ann", "bob", "eva")]
     [False, False, True]
     """
     digest = hashlib.md5(f"{_SALT}:{customer_id}".encode(), usedforsecurity=False).hexdigest()

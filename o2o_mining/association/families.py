@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from o2o_mining.association.baskets import Items, Visits
+from o2o_mining.association.baskets import Items, Visits, at_level, of_merchants
 
 Array = NDArray[Any]
 
 _DAY_US = 86_400_000_000
-# Baskets of one size hold as much; from the last size on they are alike enough.
-_SIZE_CLASSES = np.array([1, 2, 3, 4, 5, 7, 10, 15, 22, 32])
 _MERCHANT_BASKETS = 500  # from so many baskets on a merchant is compared with itself alone
 _MOST_MERCHANTS = 200
 
@@ -88,8 +88,9 @@ class Family:
     ----------
     scope, level, names
         As in the table; the ids of the items by code.
-    customer, stratum, cents, held_out
-        Shape (n,): whose; what is alike but for chance; the amount in hundredths; whether the customer judges.
+    customer, place, size, cents, half
+        Shape (n,): whose; where; how much lies in the basket of the right side; the amount in hundredths; whether the
+        customer belongs to the second half.
     left, right
         What each transaction holds; the same object where both sides are one basket.
     habit
@@ -100,9 +101,10 @@ class Family:
     level: str
     names: tuple[str, ...]
     customer: Array
-    stratum: Array
+    place: Array
+    size: Array
     cents: Array
-    held_out: Array
+    half: Array
     left: Columns
     right: Columns
     habit: Habit | None = None
@@ -209,15 +211,47 @@ class Habit:
         return observed - both, expected
 
 
+def every_family(
+    visits: Visits, bought: pd.DataFrame, products: pd.DataFrame, *, until_us: int, within_days: int
+) -> Iterator[Family]:
+    """Give everything that rules are looked for in.
+
+    Parameters
+    ----------
+    visits
+        All visits.
+    bought
+        ``visit, product``: the number of a product bought at a visit, each pair once.
+    products
+        ``product_id, subcategory, category`` by number.
+    until_us
+        The moment of as_of in microseconds.
+    within_days
+        Within how many days something follows, or is done by one customer together.
+    """
+    visit, product = (bought[name].to_numpy(np.int64) for name in ("visit", "product"))
+    for level in ("product", "subcategory", "category"):
+        items = at_level(visit, product, products["product_id" if level == "product" else level])
+        if len(items.names) > 1:
+            yield baskets(visits, items, level)
+            if level != "category":  # for where people go, that is a category of merchants
+                yield following(visits, items, level, within_days=within_days)
+                yield windows(visits, items, level, until_us=until_us, within_days=within_days)
+    for level in ("category", "merchant"):
+        items = of_merchants(visits, level)
+        if len(items.names) > 1:
+            yield going_on(visits, items, level, within_days=within_days)
+            yield windows(visits, items, level, until_us=until_us, within_days=within_days)
+
+
 def baskets(visits: Visits, items: Items, level: str) -> Family:
     """Return the family of what lies in one basket; alike are baskets of one size at one place."""
     begins = np.diff(items.visit, prepend=-1) != 0
     visit, transaction = items.visit[begins], np.cumsum(begins) - 1
     held = Columns(transaction, items.item, n_items=len(items.names))
-    stratum = _strata(_places(visits, visit), _size_class(np.bincount(transaction)))
     return Family(
-        "basket", level, items.names, visits.customer[visit], stratum, visits.cents[visit], visits.held_out[visit],
-        held, held,
+        "basket", level, items.names, visits.customer[visit], _places(visits, visit), np.bincount(transaction),
+        visits.cents[visit], visits.half[visit], held, held,
     )  # fmt: skip
 
 
@@ -232,10 +266,11 @@ def following(visits: Visits, items: Items, level: str, *, within_days: int) -> 
     starts = np.searchsorted(items.visit, np.arange(len(visits) + 1))
     left, right = (_spread(starts, items.item, some, len(items.names)) for some in (first, second))
     size = np.diff(starts)[second]
-    place = _strata(_places(visits, first), _places(visits, second))
+    before = _places(visits, first)
+    place = _numbered(before * (int(before.max(initial=0)) + len(second) + 1) + _places(visits, second))
     return Family(
-        "sequence", level, items.names, visits.customer[first], _strata(place, _size_class(size)),
-        visits.cents[second], visits.held_out[first], left, right,
+        "sequence", level, items.names, visits.customer[first], place, size, visits.cents[second], visits.half[first],
+        left, right,
     )  # fmt: skip
 
 
@@ -247,8 +282,9 @@ def going_on(visits: Visits, items: Items, level: str, *, within_days: int) -> F
     sides = [Columns(np.arange(len(some)), code[some], n_items=len(items.names)) for some in (first, second)]
     every = Columns(items.visit, items.item, n_items=len(items.names))
     return Family(
-        "sequence", level, items.names, visits.customer[first], np.zeros(len(first), np.int64), visits.cents[second],
-        visits.held_out[first], sides[0], sides[1], Habit(every, visits.customer, None, first, second),
+        "sequence", level, items.names, visits.customer[first], *np.zeros((2, len(first)), np.int64),
+        visits.cents[second], visits.half[first], sides[0], sides[1],
+        Habit(every, visits.customer, None, first, second),
     )  # fmt: skip
 
 
@@ -265,15 +301,16 @@ def windows(visits: Visits, items: Items, level: str, *, until_us: int, within_d
     owner = np.zeros(len(transaction), np.int64)
     owner[held] = visits.customer[items.visit]
     cents = np.bincount(group, weights=visits.cents).astype(np.int64)[transaction]
-    judges = np.zeros(len(transaction), bool)
-    judges[held] = visits.held_out[items.visit]
+    half = np.zeros(len(transaction), bool)
+    half[held] = visits.half[items.visit]
     some = Columns(keys // len(items.names), keys % len(items.names), n_items=len(items.names))
     none = np.array([], np.int64)
     habit = Habit(
         Columns(items.visit, items.item, n_items=len(items.names)), visits.customer, group, none, none,
     )  # fmt: skip
     return Family(
-        "customer", level, items.names, owner, np.zeros(len(transaction), np.int64), cents, judges, some, some, habit,
+        "customer", level, items.names, owner, *np.zeros((2, len(transaction)), np.int64), cents, half, some, some,
+        habit,
     )  # fmt: skip
 
 
@@ -283,25 +320,20 @@ def next_visits(visits: Visits, some: Array, *, within_days: int, each_category:
     With ``each_category`` the next one in each category of merchants that the customer goes to counts. Visits at one
     moment do not follow each other.
     """
-    limit = within_days * _DAY_US
     customer, at = visits.customer[some], visits.at_us[some]
     category = visits.category[some] + 1 if each_category else np.zeros(len(some), np.int64)
-    pairs = []
-    n_categories = int(category.max(initial=0)) + 1
-    span = int(at.max(initial=0)) - int(at.min(initial=0)) + limit + 2
-    clock = customer * span + (at - at.min(initial=at[0] if len(at) else 0))
-    for one in range(n_categories):
+    # The last visit of the same customer at the same moment: what comes after it is later.
+    is_last = np.append((np.diff(customer) != 0) | (np.diff(at) != 0), [True])[: len(some)]
+    last = np.flatnonzero(is_last)[np.cumsum(is_last) - is_last]
+    pairs = [np.empty((2, 0), np.int64)]
+    for one in range(int(category.max(initial=0)) + 1):
         those = np.flatnonzero(category == one)
-        if not len(those):
-            continue
-        follower = np.searchsorted(clock[those], clock, side="right")
+        follower = np.searchsorted(those, last, side="right")
         found = np.flatnonzero(follower < len(those))
         after = those[follower[found]]
-        near = (customer[after] == customer[found]) & (at[after] - at[found] <= limit)
-        pairs.append((some[found[near]], some[after[near]]))
-    if not pairs:
-        return np.array([], np.int64), np.array([], np.int64)
-    first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
+        near = (customer[after] == customer[found]) & (at[after] - at[found] <= within_days * _DAY_US)
+        pairs.append(np.stack([some[found[near]], some[after[near]]]))
+    first, second = np.concatenate(pairs, axis=1)
     order = np.lexsort((second, first))
     return first[order], second[order]
 
@@ -320,17 +352,9 @@ def _places(visits: Visits, some: Array) -> Array:
     sizes = np.bincount(merchant, minlength=1)
     large = np.flatnonzero(sizes >= _MERCHANT_BASKETS)
     large = large[np.lexsort((large, -sizes[large]))][:_MOST_MERCHANTS]
-    return np.where(np.isin(merchant, large), merchant, -2 - category)
+    return _numbered(np.where(np.isin(merchant, large), merchant, -2 - category))
 
 
-def _size_class(sizes: Array) -> Array:
-    return np.searchsorted(_SIZE_CLASSES, sizes, side="right")
-
-
-def _strata(*parts: Array) -> Array:
-    """Return one code for what is alike in all parts."""
-    code = np.zeros(len(parts[0]), np.int64)
-    for part in parts:
-        _, one = np.unique(part, return_inverse=True)
-        code = code * (int(one.max(initial=0)) + 1) + one
-    return np.unique(code, return_inverse=True)[1].astype(np.int64)
+def _numbered(codes: Array) -> Array:
+    """Return codes from 0 without gaps, in the same order."""
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)

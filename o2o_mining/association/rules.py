@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from o2o_mining.association.families import Family, Habit, common
-from o2o_mining.association.holdout import Comparison, Estimate, by_habit, q_values
+from o2o_mining.association.holdout import N_SIZES, NOTHING, Comparison, Estimate, by_habit, either, q_values, strata
 from o2o_mining.association.itemsets import metrics, mined_within
 from o2o_mining.association.mining import Sets, least_count
 
@@ -20,8 +20,8 @@ Array = NDArray[Any]
 
 MOST_SETS = 200_000
 MOST_TESTED = 500  # rules of one family and length; the strongest
-_LEAST = 4  # transactions of the half that finds rules
-_STRONG = 1.645  # root of the deviance from which on a rule is worth testing
+_LEAST = 3  # transactions of the half that finds rules
+_STRONG = 2.0  # root of the deviance from which on a rule is worth testing
 _BLOCK = 1_024
 _HABIT_ITEMS = 300  # the most common ones
 
@@ -49,7 +49,7 @@ class Tested:
 
 
 def tested_rules(family: Family, *, min_support: float, max_length: int) -> list[Tested]:
-    """Find rules among one half of the customers and estimate each among the other.
+    """Let each half of the customers judge the rules that the other half found.
 
     Parameters
     ----------
@@ -63,25 +63,34 @@ def tested_rules(family: Family, *, min_support: float, max_length: int) -> list
     Returns
     -------
     list of Tested
-        Every rule that was tested, also those that failed.
+        Every rule that was tested, also those that failed, by antecedents and consequent.
 
     Raises
     ------
     UsageError
         If there are too many itemsets; the next step names a support that fits.
     """
-    finds = ~family.held_out
-    if not finds.any() or finds.all():
-        return []
+    judged: dict[Candidate, list[Estimate]] = {}
+    for finds in (family.half, ~family.half):
+        if not finds.any() or finds.all():
+            return []
+        judge = _Judge(family, ~finds)
+        for rule in _found_rules(family, finds, min_support=min_support, max_length=max_length):
+            judged.setdefault(rule, []).append(judge.estimate(rule))
+    return [
+        Tested(family, rule, either(estimates[0], estimates[-1] if len(estimates) > 1 else NOTHING))
+        for rule, estimates in sorted(judged.items(), key=lambda one: (one[0].antecedents, one[0].consequent))
+    ]
+
+
+def _found_rules(family: Family, finds: Array, *, min_support: float, max_length: int) -> list[Candidate]:
+    """Return what one half finds worth testing."""
     least = max(_LEAST, least_count(min_support, int(finds.sum())))
     if family.habit:
-        chosen = _habit_rules(family, family.habit, finds, least)
-    else:
-        pairs, triples = _found_sets(family, finds, least, max_length)
-        chosen = _pair_rules(family, finds, *pairs)
-        chosen += _triple_rules(*triples, *pairs, family.left.among(finds).sizes)
-    judge = _Judge(family)
-    return [Tested(family, rule, judge.estimate(rule)) for rule in chosen]
+        return _habit_rules(family, family.habit, finds, least)
+    pairs, triples = _found_sets(family, finds, least, max_length)
+    chosen = _pair_rules(family, finds, *pairs)
+    return chosen + _triple_rules(*triples, *pairs, family.left.among(finds).sizes)
 
 
 def surviving(tested: Sequence[Tested], *, max_q: float) -> list[tuple[Tested, float]]:
@@ -212,12 +221,13 @@ def _habit_rules(family: Family, habit: Habit, finds: Array, least: int) -> list
 
 def _expected(family: Family, finds: Array, pairs: Array) -> Array:
     """Return how often the two sides of each pair would meet, were they independent in each stratum."""
-    n_strata = int(family.stratum.max()) + 1
-    sizes = np.maximum(np.bincount(family.stratum[finds], minlength=n_strata), 1)
+    stratum = strata(family.place, family.size)
+    n_strata = (int(family.place.max()) + 1) * N_SIZES
+    sizes = np.maximum(np.bincount(stratum[finds], minlength=n_strata), 1)
     shares = []
     for columns in (family.left, family.right):
         some = columns.among(finds)
-        cells = some.item * n_strata + family.stratum[some.transaction]
+        cells = some.item * n_strata + stratum[some.transaction]
         shares.append(np.bincount(cells, minlength=len(some.sizes) * n_strata).reshape(-1, n_strata))
     expected = [
         (shares[0][part[:, 0]] * (shares[1][part[:, 1]] / sizes)).sum(axis=1)
@@ -239,46 +249,39 @@ def _triple_rules(triples: Array, counts: Array, pairs: Array, pair_counts: Arra
     a, b, c = (np.concatenate([triples[:, place] for place in places]) for places in ((0, 0, 1), (1, 2, 2), (2, 1, 0)))
     best = np.maximum(together(a, c) / sizes[a], together(b, c) / sizes[b])
     rules = np.column_stack([a, b, c])
-    kept = _strongest(np.concatenate([counts] * 3), together(a, b) * best, rules)
+    kept = _strongest(np.concatenate([counts] * 3), together(a, b) * best, rules, least=0.0)
     return [Candidate((int(a), int(b)), int(c)) for a, b, c in rules[kept]]
 
 
-def _strongest(counts: Array, expected: Array, rules: Array) -> Array:
+def _strongest(counts: Array, expected: Array, rules: Array, *, least: float = _STRONG) -> Array:
     """Return the places of the rules that are found more often than expected, at most so many, in their order."""
     safe = np.maximum(expected, 1e-9)
     deviance = 2 * (counts * np.log(np.maximum(counts, 1e-9) / safe) - (counts - safe))
     strength = np.where(counts > safe, np.sqrt(np.maximum(deviance, 0.0)), 0.0)
-    worth = np.flatnonzero(strength > _STRONG)
+    worth = np.flatnonzero(strength > least)
     order = np.lexsort((*rules[worth].T[::-1], -np.round(strength[worth], 6)))
     return np.sort(worth[order[:MOST_TESTED]])
 
 
 class _Judge:
-    """Estimates rules of a family among the customers who had no part in finding them."""
+    """Estimates rules of a family among some of its transactions."""
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, judges: Array) -> None:
         self.family = family
-        self.kept = np.flatnonzero(family.held_out)
-        place = np.cumsum(family.held_out) - 1
-        _, customer = np.unique(family.customer[self.kept], return_inverse=True)
-        self.comparison = Comparison(customer, family.stratum[self.kept])
-        self.left, self.right = (columns.among(family.held_out, place=place) for columns in (family.left, family.right))
-        self.judges = np.zeros(int(family.customer.max()) + 1, bool)
-        self.judges[family.customer[self.kept]] = True
+        kept = np.flatnonzero(judges)
+        _, customer = np.unique(family.customer[kept], return_inverse=True)
+        self.comparison = Comparison(customer, family.place[kept], family.size[kept])
+        place = np.cumsum(judges) - 1
+        self.left, self.right = (columns.among(judges, place=place) for columns in (family.left, family.right))
+        self.customers = np.unique(family.customer[kept])
 
     def estimate(self, rule: Candidate) -> Estimate:
-        """Return the estimate of a rule; of one with two antecedents, each must add to the other."""
+        """Return the estimate of a rule."""
         if self.family.habit:
-            sums = self.family.habit.sums(rule.antecedents[0], rule.consequent)
-            return by_habit(*(part[: len(self.judges)][self.judges[: len(part)]] for part in sums))
-        right = self.right.of(rule.consequent)
-        whole = self.comparison.estimate(self.left.of_all(rule.antecedents), right)
-        if len(rule.antecedents) == 1:
-            return whole
-        p_values = [whole.p_value]
-        for other in rule.antecedents:
-            rest = tuple(item for item in rule.antecedents if item != other)
-            among, place = self.comparison.within(self.left.of(other))
-            sides = (place[side] for side in (self.left.of_all(rest), right))
-            p_values.append(among.estimate(*(side[side >= 0] for side in sides)).p_value)
-        return Estimate(whole.lift, whole.low, whole.high, max(p_values))
+            found, expected = self.family.habit.sums(rule.antecedents[0], rule.consequent)
+            return by_habit(found[self.customers], expected[self.customers])
+        return self.comparison.estimate(
+            self.left.of_all(rule.antecedents),
+            self.right.of(rule.consequent),
+            n_left=len(rule.antecedents) if self.family.is_one_basket else 0,
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -12,11 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from o2o_mining.association import families
-from o2o_mining.association.baskets import Visits, at_level, coded_visits, days_covered, of_merchants, visit_products
+from o2o_mining.association.baskets import Visits, coded_visits, days_covered, visit_products
 from o2o_mining.association.baskets import visits as known_visits
 from o2o_mining.association.charts import rule_map, strongest_rules
-from o2o_mining.association.families import Family
+from o2o_mining.association.families import Family, every_family
 from o2o_mining.association.rules import Tested, as_table, surviving, tested_rules
 from o2o_mining.association.sentences import Names, rule_sentence
 from o2o_mining.contracts.catalogue import contract
@@ -24,7 +22,6 @@ from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, StepReport
 
-_LEVELS = ("product", "subcategory", "category")
 _DAY_US = 86_400_000_000
 _SHOWN = 20
 
@@ -92,27 +89,11 @@ def _families(engine: Engine, *, as_of: date, settings: Settings) -> tuple[Visit
     named = lines.select("product", "product_id").distinct().left_join(levels, "product_id").order_by("product")
     products: pd.DataFrame = engine.execute(named)
     engine.drop_staged()
-    return visits, list(_all_families(visits, bought, products, as_of=as_of, settings=settings))
-
-
-def _all_families(
-    visits: Visits, bought: pd.DataFrame, products: pd.DataFrame, *, as_of: date, settings: Settings
-) -> Iterator[Family]:
-    days = settings.rules_within_days
-    until_us = (as_of - date(1970, 1, 1)).days * _DAY_US
-    for level in _LEVELS:
-        names = products["product_id" if level == "product" else level]
-        items = at_level(bought["visit"].to_numpy(np.int64), bought["product"].to_numpy(np.int64), names)
-        if len(items.names) > 1:
-            yield families.baskets(visits, items, level)
-            if level != "category":
-                yield families.following(visits, items, level, within_days=days)
-                yield families.windows(visits, items, level, until_us=until_us, within_days=days)
-    for level in ("category", "merchant"):
-        items = of_merchants(visits, level)
-        if len(items.names) > 1:
-            yield families.going_on(visits, items, level, within_days=days)
-            yield families.windows(visits, items, level, until_us=until_us, within_days=days)
+    made = every_family(
+        visits, bought, products, until_us=(as_of - date(1970, 1, 1)).days * _DAY_US,
+        within_days=settings.rules_within_days,
+    )  # fmt: skip
+    return visits, list(made)
 
 
 def _as_mined(rules: pd.DataFrame, *, days: int, has_amount: bool) -> ibis.Table:

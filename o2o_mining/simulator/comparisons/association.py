@@ -9,6 +9,8 @@ import pandas as pd
 
 from o2o_mining.simulator.findings import Evaluated, Finding
 
+Rule = tuple[str, frozenset[str], str]  # scope, antecedents, consequent
+
 
 @dataclass(frozen=True)
 class Planted:
@@ -23,7 +25,7 @@ class Planted:
         of which the second follows the first.
     """
 
-    rules: frozenset[tuple[str, frozenset[str], str]]
+    rules: frozenset[Rule]
     together: frozenset[frozenset[str]]
     after: frozenset[tuple[str, str]]
 
@@ -77,7 +79,7 @@ def read_planted(affinities: pd.DataFrame) -> Planted:
     return Planted(frozenset(rules), frozenset(together), frozenset(after))
 
 
-def is_true(rule: tuple[str, frozenset[str], str], planted: Planted) -> bool:
+def is_true(rule: Rule, planted: Planted) -> bool:
     """Return whether the two sides of a rule meet more often than by chance in the category that sells both.
 
     Apart from what is planted, a basket's products are drawn one by one, which makes two of them meet less often than
