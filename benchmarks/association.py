@@ -163,6 +163,7 @@ def _known(world: World) -> tuple[Any, pd.DataFrame, pd.DataFrame]:
         "merchant_category": np.array(CATEGORIES)[history.places.merchant_category[visits.merchant[kept]]],
         "purchased_at": np.datetime64(START, "us") + history.bought_at[kept].astype("timedelta64[s]"),
         "cents": history.baskets.total[kept],
+        "offered": history.coupon[kept] >= 0,
         "old": kept,
     }).sort_values(["customer_id", "purchased_at", "old"], ignore_index=True)
     number = np.full(len(visits), -1)

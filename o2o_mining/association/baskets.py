@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ def visits(purchases: ir.Table, merchants: ir.Table, *, as_of: date, days: int) 
     return some.select(
         "customer_id", "merchant_id", "merchant_category", "purchased_at", "order_id", "redemption_id",
         cents=counted(some.net_amount, 100),
+        offered=some.coupon_id.notnull() | some.campaign_id.notnull(),
         visit=ibis.row_number().over(order_by=order),
     )  # fmt: skip
 
@@ -87,6 +88,11 @@ class Items:
     item: Array
     names: tuple[str, ...]
 
+    def among(self, place: Array) -> Items:
+        """Return what was bought at some visits, given the new number of each old one, or -1; they keep their order."""
+        visit = place[self.visit]
+        return Items(visit[visit >= 0], self.item[visit >= 0], self.names)
+
 
 @dataclass(frozen=True)
 class Visits:
@@ -102,6 +108,8 @@ class Visits:
         Net amounts in hundredths; 0 where unknown.
     half
         Whether the customer belongs to the second of two halves.
+    offered
+        Whether a coupon or a campaign led to the visit.
     customers, merchants, categories
         The ids by code.
     has_amount
@@ -114,6 +122,7 @@ class Visits:
     at_us: Array
     cents: Array
     half: Array
+    offered: Array
     customers: tuple[str, ...]
     merchants: tuple[str, ...]
     categories: tuple[str, ...]
@@ -121,6 +130,15 @@ class Visits:
 
     def __len__(self) -> int:
         return len(self.customer)
+
+    def without_offers(self) -> tuple[Visits, Array]:
+        """Return the visits that no offer led to, and the new number of each old one, or -1."""
+        kept = ~self.offered
+        some = {
+            name: getattr(self, name)[kept]
+            for name in ("customer", "merchant", "category", "at_us", "cents", "half", "offered")
+        }
+        return replace(self, **some), np.where(kept, np.cumsum(kept) - 1, -1)
 
 
 def coded_visits(frame: pd.DataFrame) -> Visits:
@@ -135,7 +153,7 @@ def coded_visits(frame: pd.DataFrame) -> Visits:
     --------
     >>> frame = pd.DataFrame({
     ...     "customer_id": ["ann", "bob"], "merchant_id": ["m2", "m1"], "merchant_category": [None, "cafe"],
-    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "cents": [125, None],
+    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "cents": [125, None], "offered": [False, True],
     ... })
     >>> made = coded_visits(frame)
     >>> made.merchant.tolist(), made.category.tolist(), made.cents.tolist()
@@ -149,7 +167,7 @@ def coded_visits(frame: pd.DataFrame) -> Visits:
         customer, merchant, category,
         frame["purchased_at"].to_numpy("datetime64[us]").astype(np.int64),
         frame["cents"].fillna(0).to_numpy(np.int64),
-        half[customer], customers, merchants, categories, bool(frame["cents"].notna().any()),
+        half[customer], frame["offered"].to_numpy(bool), customers, merchants, categories, bool(frame["cents"].notna().any()),
     )  # fmt: skip
 
 
@@ -197,7 +215,7 @@ def of_merchants(visits: Visits, level: str) -> Items:
     --------
     >>> frame = pd.DataFrame({
     ...     "customer_id": ["ann", "bob"], "merchant_id": ["m2", "m1"], "merchant_category": [None, "cafe"],
-    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "cents": [125, None],
+    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "cents": [125, None], "offered": [False, True],
     ... })
     >>> of_merchants(coded_visits(frame), "category").visit.tolist()
     [1]
@@ -214,7 +232,7 @@ def days_covered(visits: Visits, *, as_of: date, days: int) -> int:
     --------
     >>> frame = pd.DataFrame({
     ...     "customer_id": ["ann"], "merchant_id": ["m"], "merchant_category": [None],
-    ...     "purchased_at": pd.to_datetime(["2024-01-01 18:00"]), "cents": [None],
+    ...     "purchased_at": pd.to_datetime(["2024-01-01 18:00"]), "cents": [None], "offered": [False],
     ... })
     >>> days_covered(coded_visits(frame), as_of=date(2024, 1, 31), days=730)
     30

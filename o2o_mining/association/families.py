@@ -230,18 +230,20 @@ def every_family(
         Within how many days something follows, or is done by one customer together.
     """
     visit, product = (bought[name].to_numpy(np.int64) for name in ("visit", "product"))
+    # Offers bring people to one place at one time: that is no habit, and would make places belong together.
+    own, place = visits.without_offers()
     for level in ("product", "subcategory", "category"):
         items = at_level(visit, product, products["product_id" if level == "product" else level])
         if len(items.names) > 1:
             yield baskets(visits, items, level)
             if level != "category":  # for where people go, that is a category of merchants
                 yield following(visits, items, level, within_days=within_days)
-                yield windows(visits, items, level, until_us=until_us, within_days=within_days)
+                yield windows(own, items.among(place), level, until_us=until_us, within_days=within_days)
     for level in ("category", "merchant"):
-        items = of_merchants(visits, level)
+        items = of_merchants(own, level)
         if len(items.names) > 1:
-            yield going_on(visits, items, level, within_days=within_days)
-            yield windows(visits, items, level, until_us=until_us, within_days=within_days)
+            yield going_on(own, items, level, within_days=within_days)
+            yield windows(own, items, level, until_us=until_us, within_days=within_days)
 
 
 def baskets(visits: Visits, items: Items, level: str) -> Family:
@@ -258,7 +260,7 @@ def baskets(visits: Visits, items: Items, level: str) -> Family:
 def following(visits: Visits, items: Items, level: str, *, within_days: int) -> Family:
     """Return the family of what is bought after what: a visit, and the customer's next one in each category.
 
-    Alike are pairs of visits to the same two places with as much in the second basket.
+    Alike are second visits to the same place with as much in the basket.
     """
     first, second = next_visits(
         visits, items.visit[np.diff(items.visit, prepend=-1) != 0], within_days=within_days, each_category=True
@@ -266,11 +268,9 @@ def following(visits: Visits, items: Items, level: str, *, within_days: int) -> 
     starts = np.searchsorted(items.visit, np.arange(len(visits) + 1))
     left, right = (_spread(starts, items.item, some, len(items.names)) for some in (first, second))
     size = np.diff(starts)[second]
-    before = _places(visits, first)
-    place = _numbered(before * (int(before.max(initial=0)) + len(second) + 1) + _places(visits, second))
     return Family(
-        "sequence", level, items.names, visits.customer[first], place, size, visits.cents[second], visits.half[first],
-        left, right,
+        "sequence", level, items.names, visits.customer[first], _places(visits, second), size, visits.cents[second],
+        visits.half[first], left, right,
     )  # fmt: skip
 
 
