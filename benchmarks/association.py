@@ -138,9 +138,7 @@ def _rules(world: World) -> set[tuple[str, *Rule]]:
         for family in every_family(
             visits, bought, products, until_us=int(until_us), within_days=settings.rules_within_days
         )
-        for rule in tested_rules(
-            family, min_support=settings.rules_min_support, max_length=settings.rules_max_items
-        )
+        for rule in tested_rules(family, min_support=settings.rules_min_support, max_length=settings.rules_max_items)
     ]
     return {
         (
@@ -157,26 +155,30 @@ def _known(world: World) -> tuple[Any, pd.DataFrame, pd.DataFrame]:
     visits, end = history.visits, world.days * DAY
     cancelled = visits.no_show & (visits.at < end)
     kept = np.flatnonzero((history.bought_at < end) & ~cancelled)
-    frame = pd.DataFrame({
-        "customer_id": [f"c{one}" for one in visits.customer[kept]],
-        "merchant_id": [f"m{one}" for one in visits.merchant[kept]],
-        "merchant_category": np.array(CATEGORIES)[history.places.merchant_category[visits.merchant[kept]]],
-        "purchased_at": np.datetime64(START, "us") + history.bought_at[kept].astype("timedelta64[s]"),
-        "cents": history.baskets.total[kept],
-        "offered": history.coupon[kept] >= 0,
-        "old": kept,
-    }).sort_values(["customer_id", "purchased_at", "old"], ignore_index=True)
+    frame = pd.DataFrame(
+        {
+            "customer_id": [f"c{one}" for one in visits.customer[kept]],
+            "merchant_id": [f"m{one}" for one in visits.merchant[kept]],
+            "merchant_category": np.array(CATEGORIES)[history.places.merchant_category[visits.merchant[kept]]],
+            "purchased_at": np.datetime64(START, "us") + history.bought_at[kept].astype("timedelta64[s]"),
+            "cents": history.baskets.total[kept],
+            "offered": history.coupon[kept] >= 0,
+            "old": kept,
+        }
+    ).sort_values(["customer_id", "purchased_at", "old"], ignore_index=True)
     number = np.full(len(visits), -1)
     number[frame["old"]] = np.arange(len(frame))
     lines = history.baskets
     some = number[lines.visit] >= 0
     bought = pd.DataFrame({"visit": number[lines.visit[some]], "product": lines.product[some]}).drop_duplicates()
     every = np.arange(len(CATEGORIES) * PRODUCTS)
-    products = pd.DataFrame({
-        "product_id": [f"p{one}" for one in every],
-        "subcategory": [f"{CATEGORIES[one // PRODUCTS]} line {one % PRODUCTS // 10}" for one in every],
-        "category": np.array(CATEGORIES)[every // PRODUCTS],
-    })
+    products = pd.DataFrame(
+        {
+            "product_id": [f"p{one}" for one in every],
+            "subcategory": [f"{CATEGORIES[one // PRODUCTS]} line {one % PRODUCTS // 10}" for one in every],
+            "category": np.array(CATEGORIES)[every // PRODUCTS],
+        }
+    )
     return coded_visits(frame), bought, products
 
 

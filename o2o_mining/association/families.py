@@ -282,7 +282,7 @@ def going_on(visits: Visits, items: Items, level: str, *, within_days: int) -> F
     sides = [Columns(np.arange(len(some)), code[some], n_items=len(items.names)) for some in (first, second)]
     every = Columns(items.visit, items.item, n_items=len(items.names))
     return Family(
-        "sequence", level, items.names, visits.customer[first], *np.zeros((2, len(first)), np.int64),
+        "sequence", level, items.names, visits.customer[first], _none(first), _none(first),
         visits.cents[second], visits.half[first], sides[0], sides[1],
         Habit(every, visits.customer, None, first, second),
     )  # fmt: skip
@@ -309,7 +309,7 @@ def windows(visits: Visits, items: Items, level: str, *, until_us: int, within_d
         Columns(items.visit, items.item, n_items=len(items.names)), visits.customer, group, none, none,
     )  # fmt: skip
     return Family(
-        "customer", level, items.names, owner, *np.zeros((2, len(transaction)), np.int64), cents, half, some, some,
+        "customer", level, items.names, owner, _none(transaction), _none(transaction), cents, half, some, some,
         habit,
     )  # fmt: skip
 
@@ -353,6 +353,11 @@ def _places(visits: Visits, some: Array) -> Array:
     large = np.flatnonzero(sizes >= _MERCHANT_BASKETS)
     large = large[np.lexsort((large, -sizes[large]))][:_MOST_MERCHANTS]
     return _numbered(np.where(np.isin(merchant, large), merchant, -2 - category))
+
+
+def _none(some: Array) -> Array:
+    """Return places or sizes where a rule is compared with habits instead."""
+    return np.zeros(len(some), np.int64)
 
 
 def _numbered(codes: Array) -> Array:

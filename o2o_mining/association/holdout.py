@@ -16,6 +16,7 @@ Z95 = 1.959963984540054
 # that holds nothing but the rule has no like without it.
 _SIZE_CLASSES = np.array([2, 3, 4, 5, 7, 10, 15, 22, 32])
 N_SIZES = len(_SIZE_CLASSES) + 1
+_CLASS_OF_SIZE = np.searchsorted(_SIZE_CLASSES, np.arange(_SIZE_CLASSES[-1] + 1), side="right")
 _MANY = 50.0  # expected meetings from which on the spread between customers says enough
 
 
@@ -127,7 +128,7 @@ def strata(place: Array, size: Array) -> Array:
     >>> strata(np.array([0, 0, 1]), np.array([0, 1, 2])).tolist()
     [0, 0, 11]
     """
-    return np.asarray(place * N_SIZES + np.searchsorted(_SIZE_CLASSES, size, side="right"))
+    return np.asarray(place * N_SIZES + _CLASS_OF_SIZE[np.minimum(size, len(_CLASS_OF_SIZE) - 1)])
 
 
 def by_habit(observed: Array, expected: Array) -> Estimate:

@@ -93,31 +93,37 @@ def mined_within(
     o2o_mining.core.errors.UsageError: more than 100 itemsets are in at least 1 of 5 baskets. Next: no support fits: \
 pass max_length=1
     """
-    try:
-        return frequent_sets(basket, item, least=least, max_length=max_length, most=most)
-    except TooManySetsError as stopped:
-        fits = _fitting(basket, item, n_baskets, least, max_length, most, stopped.counts)
+    fits, found = fitting_sets(basket, item, least=least, max_length=max_length, most=most)
+    if fits == least:
+        return found
     said = f"more than {most:,} itemsets are in at least {least:,} of {n_baskets:,} baskets"
     raise UsageError(
-        said, next_step=f"min_support={fits / n_baskets:.6g} fits" if fits else "no support fits: pass max_length=1"
+        said, next_step=f"min_support={fits / n_baskets:.6g} fits" if found else "no support fits: pass max_length=1"
     )
 
 
-def _fitting(
-    basket: Array, item: Array, n_baskets: int, least: int, max_length: int | None, most: int, counts: Array
-) -> int:
-    """Return a count from which on there are few enough itemsets, found by trying; 0 if there is none."""
+def fitting_sets(
+    basket: Array, item: Array, *, least: int, max_length: int | None, most: int
+) -> tuple[int, list[Sets]]:
+    """Return the frequent itemsets, from the first count on, tried from ``least`` up, that has few enough.
+
+    Returns
+    -------
+    tuple
+        The least count that was taken, and the itemsets; none if nothing is as common as that.
+
+    Examples
+    --------
+    >>> basket, item = np.divmod(np.arange(60), 12)
+    >>> fitting_sets(basket, item, least=1, max_length=None, most=100)
+    (6, [])
+    """
     while True:
-        # Of the sets found until the search stopped, half may stay: so every try has at most as many as the last.
-        least = max(2 * least, int(np.quantile(counts, 0.5)) + 1)
-        if least > n_baskets:
-            return 0
         try:
-            frequent_sets(basket, item, least=least, max_length=max_length, most=most)
+            return least, frequent_sets(basket, item, least=least, max_length=max_length, most=most)
         except TooManySetsError as stopped:
-            counts = stopped.counts
-        else:
-            return least
+            # Of the sets found until the search stopped, at most half may stay.
+            least = max(2 * least, int(np.quantile(stopped.counts, 0.5)) + 1)
 
 
 def association_rules(

@@ -11,15 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from o2o_mining.association.families import Family, Habit, common
+from o2o_mining.association.families import Columns, Family, Habit, common
 from o2o_mining.association.holdout import N_SIZES, NOTHING, Comparison, Estimate, by_habit, either, q_values, strata
-from o2o_mining.association.itemsets import metrics, mined_within
-from o2o_mining.association.mining import Sets, least_count
+from o2o_mining.association.itemsets import fitting_sets, metrics
+from o2o_mining.association.mining import least_count
 
 Array = NDArray[Any]
 
-MOST_SETS = 200_000
-MOST_TESTED = 500  # rules of one family and length; the strongest
+MOST_SETS = 100_000  # pairs of one half; where there are more, those in more transactions are looked at
+MOST_TESTED = 300  # rules of one family and length; the strongest
 _LEAST = 3  # transactions of the half that finds rules
 _STRONG = 2.0  # root of the deviance from which on a rule is worth testing
 _BLOCK = 1_024
@@ -56,7 +56,7 @@ def tested_rules(family: Family, *, min_support: float, max_length: int) -> list
     family
         The transactions.
     min_support
-        Least share of the transactions of the half that finds.
+        Least share of the transactions of the half that finds; more where that gives too many itemsets.
     max_length
         Longest itemset of baskets; other families have pairs alone.
 
@@ -64,18 +64,14 @@ def tested_rules(family: Family, *, min_support: float, max_length: int) -> list
     -------
     list of Tested
         Every rule that was tested, also those that failed, by antecedents and consequent.
-
-    Raises
-    ------
-    UsageError
-        If there are too many itemsets; the next step names a support that fits.
     """
     judged: dict[Candidate, list[Estimate]] = {}
-    for finds in (family.half, ~family.half):
-        if not finds.any() or finds.all():
-            return []
-        judge = _Judge(family, ~finds)
-        for rule in _found_rules(family, finds, min_support=min_support, max_length=max_length):
+    if not family.half.any() or family.half.all():
+        return []
+    halves = [Half.of(family, some) for some in (~family.half, family.half)]
+    for finder, other in (halves, reversed(halves)):
+        judge = _Judge(other)
+        for rule in _found_rules(finder, min_support=min_support, max_length=max_length):
             judged.setdefault(rule, []).append(judge.estimate(rule))
     return [
         Tested(family, rule, either(estimates[0], estimates[-1] if len(estimates) > 1 else NOTHING))
@@ -83,14 +79,35 @@ def tested_rules(family: Family, *, min_support: float, max_length: int) -> list
     ]
 
 
-def _found_rules(family: Family, finds: Array, *, min_support: float, max_length: int) -> list[Candidate]:
+@dataclass(frozen=True)
+class Half:
+    """The transactions of one half of the customers: which they are, and what they hold by their numbers in all."""
+
+    family: Family
+    kept: Array
+    left: Columns
+    right: Columns
+
+    @classmethod
+    def of(cls, family: Family, kept: Array) -> Half:
+        """Take the transactions of a mask."""
+        left = family.left.among(kept)
+        return cls(family, kept, left, left if family.is_one_basket else family.right.among(kept))
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self.kept))
+
+
+def _found_rules(half: Half, *, min_support: float, max_length: int) -> list[Candidate]:
     """Return what one half finds worth testing."""
-    least = max(_LEAST, least_count(min_support, int(finds.sum())))
-    if family.habit:
-        return _habit_rules(family, family.habit, finds, least)
-    pairs, triples = _found_sets(family, finds, least, max_length)
-    chosen = _pair_rules(family, finds, *pairs)
-    return chosen + _triple_rules(*triples, *pairs, family.left.among(finds).sizes)
+    least = max(_LEAST, least_count(min_support, len(half)))
+    if half.family.habit:
+        return _habit_rules(half, half.family.habit, least)
+    pairs, counts = _found_pairs(half, least)
+    chosen = _pair_rules(half, pairs, counts)
+    if half.family.is_one_basket and max_length > 2:
+        chosen += _triple_rules(*_triples(half.left, chosen, least), pairs, counts, half.left.sizes)
+    return chosen
 
 
 def surviving(tested: Sequence[Tested], *, max_q: float) -> list[tuple[Tested, float]]:
@@ -154,31 +171,48 @@ def _rounded(value: float) -> float:
     return float(f"{value:.8g}")
 
 
-def _found_sets(
-    family: Family, finds: Array, least: int, max_length: int
-) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """Return the pairs (left, right) and the triples that are frequent in one half, with their counts."""
-    none = np.array([], np.int64)
-    if not family.is_one_basket:
-        return _followed_pairs(family, finds, least), (np.empty((0, 3), np.int64), none)
-    held = family.left.among(finds)
-    sets = mined_within(
-        held.transaction, held.item, n_baskets=int(finds.sum()), least=least, max_length=max_length, most=MOST_SETS
-    )
-    pairs, triples = (
-        sets[size - 1] if len(sets) >= size else Sets(np.empty((0, size), np.int64), none) for size in (2, 3)
-    )
+def _found_pairs(half: Half, least: int) -> tuple[Array, Array]:
+    """Return the pairs (left, right) that are frequent in one half, with their counts."""
+    if not half.family.is_one_basket:
+        return _followed_pairs(half, least)
+    _, sets = fitting_sets(half.left.transaction, half.left.item, least=least, max_length=2, most=MOST_SETS)
+    if len(sets) < 2:
+        return np.empty((0, 2), np.int64), np.array([], np.int64)
     # Each set of two is a rule in both directions.
-    both = np.concatenate([pairs.items, pairs.items[:, ::-1]])
-    return (both, np.concatenate([pairs.counts] * 2)), (triples.items, triples.counts)
+    both = np.concatenate([sets[1].items, sets[1].items[:, ::-1]])
+    return both, np.concatenate([sets[1].counts] * 2)
 
 
-def _followed_pairs(family: Family, finds: Array, least: int) -> tuple[Array, Array]:
+def _triples(held: Columns, chosen: Sequence[Candidate], least: int) -> tuple[Array, Array]:
+    """Return the frequent sets of three that hold one of the pairs chosen, ascending, with their counts.
+
+    A rule of two antecedents is worth a look where one of them alone says something already. To go on from there is
+    bounded; the sets of three of a supermarket are not.
+    """
+    n_items = len(held.sizes)
+    rows = np.sort(held.transaction * n_items + held.item)
+    starts = np.searchsorted(rows, np.arange(int(held.transaction.max(initial=0)) + 2) * n_items)
+    found: dict[tuple[int, ...], int] = {}
+    for pair in sorted({tuple(sorted((*rule.antecedents, rule.consequent))) for rule in chosen}):
+        both = held.of_all(pair)
+        lengths = starts[both + 1] - starts[both]
+        before = np.cumsum(lengths) - lengths
+        counts = np.bincount(
+            rows[np.repeat(starts[both] - before, lengths) + np.arange(int(lengths.sum()))] % n_items,
+            minlength=n_items,
+        )
+        counts[list(pair)] = 0
+        for third in np.flatnonzero(counts >= least).tolist():
+            found[tuple(sorted((*pair, third)))] = int(counts[third])
+    triples = sorted(found)
+    return np.array(triples, np.int64).reshape(-1, 3), np.array([found[one] for one in triples], np.int64)
+
+
+def _followed_pairs(half: Half, least: int) -> tuple[Array, Array]:
     sides = []
-    for columns in (family.left, family.right):
-        some = columns.among(finds)
+    for some in (half.left, half.right):
         kept = (some.sizes >= least)[some.item]
-        shape = (len(some.sizes), len(finds))
+        shape = (len(some.sizes), len(half.kept))
         table = sparse.coo_array((np.ones(int(kept.sum()), np.int32), (some.item[kept], some.transaction[kept])), shape)
         sides.append(table.tocsr())
     left, turned = sides[0], sides[1].T.tocsr()
@@ -194,23 +228,23 @@ def _followed_pairs(family: Family, finds: Array, least: int) -> tuple[Array, Ar
     return pairs[order], found[order]
 
 
-def _pair_rules(family: Family, finds: Array, pairs: Array, counts: Array) -> list[Candidate]:
+def _pair_rules(half: Half, pairs: Array, counts: Array) -> list[Candidate]:
     """Return the pairs that meet more often than by chance, the strongest first where there are too many."""
     if not len(pairs):
         return []
-    kept = _strongest(counts, _expected(family, finds, pairs), pairs)
+    kept = _strongest(counts, _expected(half, pairs), pairs)
     return [Candidate((int(left),), int(right)) for left, right in pairs[kept]]
 
 
-def _habit_rules(family: Family, habit: Habit, finds: Array, least: int) -> list[Candidate]:
+def _habit_rules(half: Half, habit: Habit, least: int) -> list[Candidate]:
     """Return the pairs that linked visits hold more often than the customers' habits would give."""
-    sizes = np.minimum(family.left.among(finds).sizes, family.right.among(finds).sizes)
+    sizes = np.minimum(half.left.sizes, half.right.sizes)
     frequent = np.flatnonzero(sizes >= least)
     frequent = np.sort(frequent[np.lexsort((frequent, -sizes[frequent]))][:_HABIT_ITEMS])
     if not len(frequent):
         return []
     finders = np.zeros(len(habit.chance), bool)
-    finders[family.customer[finds]] = True
+    finders[half.family.customer[half.kept]] = True
     found, expected = habit.totals(frequent, finders)
     np.fill_diagonal(found, 0)
     left, right = np.nonzero(found >= least)
@@ -219,14 +253,14 @@ def _habit_rules(family: Family, habit: Habit, finds: Array, least: int) -> list
     return [Candidate((int(a),), int(b)) for a, b in pairs[kept]]
 
 
-def _expected(family: Family, finds: Array, pairs: Array) -> Array:
+def _expected(half: Half, pairs: Array) -> Array:
     """Return how often the two sides of each pair would meet, were they independent in each stratum."""
-    stratum = strata(family.place, family.size)
-    n_strata = (int(family.place.max()) + 1) * N_SIZES
-    sizes = np.maximum(np.bincount(stratum[finds], minlength=n_strata), 1)
+    place = half.family.place
+    stratum = strata(place, half.family.size)
+    n_strata = (int(place.max()) + 1) * N_SIZES
+    sizes = np.maximum(np.bincount(stratum[half.kept], minlength=n_strata), 1)
     shares = []
-    for columns in (family.left, family.right):
-        some = columns.among(finds)
+    for some in (half.left, half.right):
         cells = some.item * n_strata + stratum[some.transaction]
         shares.append(np.bincount(cells, minlength=len(some.sizes) * n_strata).reshape(-1, n_strata))
     expected = [
@@ -266,13 +300,13 @@ def _strongest(counts: Array, expected: Array, rules: Array, *, least: float = _
 class _Judge:
     """Estimates rules of a family among some of its transactions."""
 
-    def __init__(self, family: Family, judges: Array) -> None:
-        self.family = family
-        kept = np.flatnonzero(judges)
+    def __init__(self, half: Half) -> None:
+        self.family = family = half.family
+        kept = np.flatnonzero(half.kept)
         _, customer = np.unique(family.customer[kept], return_inverse=True)
         self.comparison = Comparison(customer, family.place[kept], family.size[kept])
-        place = np.cumsum(judges) - 1
-        self.left, self.right = (columns.among(judges, place=place) for columns in (family.left, family.right))
+        place = np.cumsum(half.kept) - 1
+        self.left, self.right = (side.among(half.kept, place=place) for side in (half.left, half.right))
         self.customers = np.unique(family.customer[kept])
 
     def estimate(self, rule: Candidate) -> Estimate:

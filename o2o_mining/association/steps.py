@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
 import ibis
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -15,10 +15,9 @@ from o2o_mining.association.baskets import Visits, coded_visits, days_covered, v
 from o2o_mining.association.baskets import visits as known_visits
 from o2o_mining.association.charts import rule_map, strongest_rules
 from o2o_mining.association.families import Family, every_family
-from o2o_mining.association.rules import Tested, as_table, surviving, tested_rules
+from o2o_mining.association.rules import as_table, surviving, tested_rules
 from o2o_mining.association.sentences import Names, rule_sentence
 from o2o_mining.contracts.catalogue import contract
-from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, StepReport
 
@@ -48,12 +47,11 @@ def build_association_rules(engine: Engine, *, as_of: date, settings: Settings) 
         if (lack := engine.absence(feed))
     ]
     visits, made = _families(engine, as_of=as_of, settings=settings)
-    tested: list[Tested] = []
-    for family in made:
-        try:
-            tested += tested_rules(family, min_support=settings.rules_min_support, max_length=settings.rules_max_items)
-        except UsageError as error:
-            notes.append(f"{family.scope}, {family.level}: {error}; set rules_min_support")
+    tested = [
+        rule
+        for family in made
+        for rule in tested_rules(family, min_support=settings.rules_min_support, max_length=settings.rules_max_items)
+    ]
     rules = as_table(surviving(tested, max_q=settings.rules_max_q))
     days = days_covered(visits, as_of=as_of, days=settings.rules_history_days)
     rows = engine.write("association_rules", _as_mined(rules, days=days, has_amount=visits.has_amount), as_of=as_of)
@@ -75,7 +73,7 @@ def build_association_rules(engine: Engine, *, as_of: date, settings: Settings) 
     )
 
 
-def _families(engine: Engine, *, as_of: date, settings: Settings) -> tuple[Visits, list[Family]]:
+def _families(engine: Engine, *, as_of: date, settings: Settings) -> tuple[Visits, Iterator[Family]]:
     """Return the visits and, one after the other, what rules are looked for in."""
     staged = engine.stage(
         known_visits(
@@ -93,7 +91,7 @@ def _families(engine: Engine, *, as_of: date, settings: Settings) -> tuple[Visit
         visits, bought, products, until_us=(as_of - date(1970, 1, 1)).days * _DAY_US,
         within_days=settings.rules_within_days,
     )  # fmt: skip
-    return visits, list(made)
+    return visits, made
 
 
 def _as_mined(rules: pd.DataFrame, *, days: int, has_amount: bool) -> ibis.Table:
