@@ -153,7 +153,8 @@ def coded_visits(frame: pd.DataFrame) -> Visits:
     --------
     >>> frame = pd.DataFrame({
     ...     "customer_id": ["ann", "bob"], "merchant_id": ["m2", "m1"], "merchant_category": [None, "cafe"],
-    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "cents": [125, None], "offered": [False, True],
+    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "cents": [125, None],
+    ...     "offered": [False, True],
     ... })
     >>> made = coded_visits(frame)
     >>> made.merchant.tolist(), made.category.tolist(), made.cents.tolist()
@@ -167,7 +168,8 @@ def coded_visits(frame: pd.DataFrame) -> Visits:
         customer, merchant, category,
         frame["purchased_at"].to_numpy("datetime64[us]").astype(np.int64),
         frame["cents"].fillna(0).to_numpy(np.int64),
-        half[customer], frame["offered"].to_numpy(bool), customers, merchants, categories, bool(frame["cents"].notna().any()),
+        half[customer], frame["offered"].to_numpy(bool), customers, merchants, categories,
+        bool(frame["cents"].notna().any()),
     )  # fmt: skip
 
 
@@ -215,7 +217,8 @@ def of_merchants(visits: Visits, level: str) -> Items:
     --------
     >>> frame = pd.DataFrame({
     ...     "customer_id": ["ann", "bob"], "merchant_id": ["m2", "m1"], "merchant_category": [None, "cafe"],
-    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "cents": [125, None], "offered": [False, True],
+    ...     "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-02"]), "cents": [125, None],
+    ...     "offered": [False, True],
     ... })
     >>> of_merchants(coded_visits(frame), "category").visit.tolist()
     [1]

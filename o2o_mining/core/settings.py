@@ -84,7 +84,7 @@ class Settings:
     rfm_bins: int = 5
     rules_history_days: int = 730
     rules_within_days: int = 30
-    rules_min_support: float = 0.0005
+    rules_min_support: float = 0.0002
     rules_max_items: int = 3
     rules_max_q: float = 0.02
     first_partition: date = date(2010, 1, 1)
