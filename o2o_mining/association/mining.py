@@ -96,7 +96,8 @@ def frequent_sets(
     n_baskets = int(baskets.max()) + 1
     # One sorted key a row: repeats go, and the baskets of each item stand together, ascending.
     keys = items.astype(np.int64) * n_baskets + baskets
-    keys.sort()
+    if (keys[1:] < keys[:-1]).any():
+        keys.sort()
     keys = keys[np.diff(keys, prepend=-1) != 0]
     item = keys // n_baskets
     counts = np.bincount(item)

@@ -19,7 +19,7 @@ from o2o_mining.association.mining import least_count
 Array = NDArray[Any]
 
 MOST_SETS = 100_000  # pairs of one half; where there are more, those in more transactions are looked at
-MOST_TESTED = 300  # rules of one family and length; the strongest
+MOST_TESTED = 200  # rules of one family and length; the strongest
 _LEAST = 3  # transactions of the half that finds rules
 _STRONG = 2.0  # root of the deviance from which on a rule is worth testing
 _BLOCK = 1_024

@@ -90,13 +90,12 @@ def rule_sentence(
     """
     if language not in LANGUAGES:
         raise UsageError(f"there is no language '{language}'", next_step=f"use one of {', '.join(LANGUAGES)}")
-    called, level = names or Names(), row["level"]
-    sides = (
-        _words()["and"][language].join(called.of(level, item) for item in row[side])
+    words, called, level = _words(), names or Names(), row["level"]
+    left, right = (
+        words["and"][language].join(called.of(level, item) for item in row[side])
         for side in ("antecedents", "consequents")
     )
-    left, right = sides
-    said = _words()[row["scope"]][level][language].format(
+    said = words[row["scope"]][level][language].format(
         left=left,
         right=right,
         lift=f"{row['holdout_lift']:.1f}",
@@ -105,11 +104,10 @@ def rule_sentence(
         customers=f"{row['customers']:,}",
         days=within_days,
     )
-    if row["net_amount"] is not None and not pd.isna(row["net_amount"]):
+    if not pd.isna(row["net_amount"]):
         month = float(row["net_amount"]) * _MONTH_DAYS / row["period_days"]
-        money = _words()["money"][language].format(amount=f"{month:,.0f}", currency=currency)
-        said += money.replace("  ", " ").rstrip() if currency else money.replace(" " + currency, " ", 1).rstrip()
-    return str(said) + ("." if language == "en" else "。")
+        said += words["money"][language].format(amount=f"{month:,.0f} {currency}".rstrip())
+    return str(said + words["stop"][language])
 
 
 @cache

@@ -10,7 +10,7 @@ from o2o_mining.association.holdout import Comparison, Estimate, by_habit, eithe
 
 
 def _world(seed: int, customers: int = 400, each: int = 12) -> tuple[NDArray[np.int64], ...]:
-    """Customers who like A, B or both more than others do: baskets of one customer are alike."""
+    """Draw customers who like A, B or both more than others do: baskets of one customer are alike."""
     chance = np.random.default_rng(seed)
     customer = np.repeat(np.arange(customers), each)
     taste_a, taste_b = chance.beta(1, 5, (2, customers))
