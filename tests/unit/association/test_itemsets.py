@@ -34,7 +34,8 @@ def _dense() -> pd.DataFrame:
 
 def _mixed() -> pd.DataFrame:
     """Items of several kinds, rows twice, baskets in any order."""
-    rows = [(b, i) for b, held in {"z": [1, "a"], "y": ["a", (2, 3)], "x": [1, "a", (2, 3)]}.items() for i in held]
+    baskets: dict[str, list[Any]] = {"z": [1, "a"], "y": ["a", (2, 3)], "x": [1, "a", (2, 3)]}
+    rows = [(basket, item) for basket, held in baskets.items() for item in held]
     return pd.DataFrame(rows * 2, columns=["basket_id", "item"])
 
 

@@ -89,7 +89,7 @@ def _mine(
 
 
 def _told(rules: pd.DataFrame) -> set[tuple[str, str, str, str]]:
-    rows: list[dict[str, Any]] = rules.to_dict("records")
+    rows: list[Any] = rules.to_dict("records")
     return {(row["scope"], row["level"], "+".join(row["antecedents"]), "+".join(row["consequents"])) for row in rows}
 
 
@@ -111,7 +111,7 @@ def test_plain_metrics_are_counted_over_all_baskets(engine: DuckDBEngine) -> Non
     purchases, lines = _shop(2)
     _, rules = _mine(engine, purchases, lines)
     told = rules[(rules["scope"] == "basket") & (rules["level"] == "product")]
-    row: Any = next(told.loc[at] for at, left in told["antecedents"].items() if list(left) == ["tea"])
+    row: Any = next(one for one in list[Any](told.itertuples(index=False)) if list(one.antecedents) == ["tea"])
     held: dict[str, set[str]] = {}
     for line in lines:
         held.setdefault(line["basket_id"], set()).add(line["product_id"])
