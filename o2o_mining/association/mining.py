@@ -49,14 +49,16 @@ class Sets:
 def least_count(min_support: float, n_baskets: int) -> int:
     """Return the smallest whole number of baskets whose share is at least ``min_support``, at least 1.
 
-    The share is taken for the decimal number that it prints as: 0.07 of 100 baskets are 7, not 8.
+    The share is taken for the decimal number that it prints as: 0.07 of 100 baskets are 7, not 8. A share that was
+    reckoned as a count over the baskets gives that count back.
 
     Examples
     --------
     >>> least_count(0.07, 100), least_count(0.071, 100), least_count(0.0, 100)
     (7, 8, 1)
     """
-    return max(1, ceil(Fraction(str(float(min_support))) * n_baskets))
+    least = max(1, ceil(Fraction(str(float(min_support))) * n_baskets))
+    return least - 1 if least > 1 and (least - 1) / n_baskets >= min_support else least
 
 
 def frequent_sets(

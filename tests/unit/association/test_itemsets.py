@@ -110,6 +110,11 @@ def test_the_least_count_is_the_ceiling_of_the_decimal_number(n: int) -> None:
         assert least_count(hundredths / 100, n) == max(1, -(-exact.numerator // exact.denominator))
 
 
+def test_a_share_reckoned_from_a_count_gives_the_count_back() -> None:
+    for n in (7, 49, 1_000, 155_663):
+        assert [least_count(count / n, n) for count in range(1, min(n, 2_000))] == list(range(1, min(n, 2_000)))
+
+
 def test_a_basket_without_known_items_counts_as_a_basket_and_a_row_without_basket_does_not() -> None:
     baskets = pd.DataFrame({"basket_id": ["a", "b", "c", "d", None], "item": ["x", "x", None, None, "x"]})
     assert frequent_itemsets(baskets, min_support=0.5)["support"].tolist() == [0.5]
