@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from benchmarks import clustering, crashes, csv_load, demand, features, main_job, new_day, tianchi_job, worlds
+from benchmarks import (
+    association,
+    clustering,
+    crashes,
+    csv_load,
+    demand,
+    features,
+    main_job,
+    new_day,
+    tianchi_job,
+    worlds,
+)
 
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "main-job": main_job.measure,
@@ -17,6 +28,8 @@ BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "tianchi-job": tianchi_job.measure,
     "new-day": new_day.measure,
     "crashes": crashes.measure,
+    "itemsets": association.measure_itemsets,
+    "rules-truth": association.measure_truth,
     "worlds-writing": worlds.measure_writing,
     "worlds-recovery": worlds.measure_recovery,
     "worlds-plans": worlds.measure_plans,

@@ -10,7 +10,7 @@ import dagster as dg
 
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.home import home_path
-from pipelines.assets import Days, attribution, demand, ingest, lifecycle, marts, publication, segmentation
+from pipelines.assets import Days, association, attribution, demand, ingest, lifecycle, marts, publication, segmentation
 from pipelines.house import DEFAULT_SOURCE, House, open_house
 
 JOB = "daily"
@@ -61,6 +61,7 @@ def build_definitions(
         *marts.assets(days),
         *segmentation.assets(days),
         *lifecycle.assets(days),
+        *association.assets(days),
         *attribution.assets(days),
         *demand.assets(days),
         *publication.assets(),

@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from o2o_mining.contracts import attribution, demand, events, lifecycle, marts, segmentation
+from o2o_mining.contracts import association, attribution, demand, events, lifecycle, marts, segmentation
 from o2o_mining.contracts.feeds import FEEDS
 from o2o_mining.contracts.schema import Kind, Table
 from o2o_mining.core.errors import UsageError
 
-_MINED = (*marts.TABLES, *segmentation.TABLES, *lifecycle.TABLES, *attribution.TABLES, *demand.TABLES)
+_MINED = (
+    *marts.TABLES,
+    *segmentation.TABLES,
+    *association.TABLES,
+    *lifecycle.TABLES,
+    *attribution.TABLES,
+    *demand.TABLES,
+)
 TABLES: dict[str, Table] = {table.name: table for table in (*FEEDS, *events.TABLES, *_MINED)}
 
 

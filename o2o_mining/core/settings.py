@@ -6,6 +6,7 @@ import json
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
+from math import inf
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,20 @@ from zoneinfo import ZoneInfo
 from o2o_mining.core.errors import HomeError
 
 SETTINGS_FILE = "settings.toml"
+# Least and greatest value of settings that are numbers.
+_RANGES = {
+    "lookback_days": (1, inf),
+    "rfm_bins": (2, inf),
+    "rules_history_days": (1, inf),
+    "rules_within_days": (1, inf),
+    "rules_min_support": (0, 1),
+    "rules_max_items": (2, 3),
+    "rules_max_q": (0, 1),
+    "snapshots_kept": (1, inf),
+    "threads": (0, inf),
+    "churn_horizon_days": (1, inf),
+    "forecast_days": (1, inf),
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,16 @@ class Settings:
         How many days demand is forecast, from as_of on.
     holidays_country
         Whose public holidays the forecast knows: an ISO 3166 code such as ``TW`` or ``US-NY``; empty for none.
+    rules_history_days
+        Days before as_of whose visits association rules come from.
+    rules_within_days
+        Within how many days something follows, or is done by one customer together.
+    rules_min_support
+        Least share of transactions that a rule must be in before it is tested.
+    rules_max_items
+        Most products in a rule about baskets, 2 or 3.
+    rules_max_q
+        Largest false discovery rate of the rules published.
     first_partition
         First ``as_of`` day that can be run.
     snapshots_kept
@@ -68,6 +93,11 @@ class Settings:
     churn_horizon_days: int = 90
     forecast_days: int = 28
     holidays_country: str = ""
+    rules_history_days: int = 730
+    rules_within_days: int = 30
+    rules_min_support: float = 0.0002
+    rules_max_items: int = 3
+    rules_max_q: float = 0.02
     first_partition: date = date(2010, 1, 1)
     snapshots_kept: int = 5
     memory_limit: str = ""
@@ -82,17 +112,11 @@ class Settings:
             raise HomeError(f"timezone '{self.timezone}' is unknown", next_step="use an IANA name") from None
         if self.language not in ("en", "zh-Hant", "zh-Hans"):
             raise HomeError(f"language '{self.language}' is not one of en, zh-Hant, zh-Hans")
-        lowest_of = {
-            "lookback_days": 1,
-            "rfm_bins": 2,
-            "churn_horizon_days": 1,
-            "snapshots_kept": 1,
-            "threads": 0,
-            "forecast_days": 1,
-        }
-        for name, lowest in lowest_of.items():
+        for name, (lowest, highest) in _RANGES.items():
             if getattr(self, name) < lowest:
                 raise HomeError(f"setting {name} = {getattr(self, name)} is below {lowest}")
+            if getattr(self, name) > highest:
+                raise HomeError(f"setting {name} = {getattr(self, name)} is above {highest}")
 
 
 def read_settings(home: Path, defaults: Settings) -> Settings:

@@ -62,6 +62,8 @@ def code_names(column: str, language: str) -> dict[str, str]:
     --------
     >>> code_names("scheme", "zh-Hant")["rule"]
     '規則'
+    >>> code_names("kind", "en")["fixed"]
+    'Money off'
     """
     codes = _said()["codes"].get(column, {})
     return {code: str(names[known_language(language)]) for code, names in codes.items()}

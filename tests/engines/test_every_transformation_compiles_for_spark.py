@@ -15,6 +15,7 @@ from ibis.config import Config, options
 
 import o2o_mining
 from o2o_mining import marts, segmentation
+from o2o_mining.association import baskets
 from o2o_mining.attribution.campaigns import Known, campaign_attribution
 from o2o_mining.attribution.cents import share_out
 from o2o_mining.attribution.credits import credited_touches, weighed_touches
@@ -174,6 +175,10 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         KnownToRules(*feed("segments", "customer_features", "purchases", "merchants", "customers", "stores")),
         list(parse_rules(RULES, "rules.yaml")),
         as_of=DAY,
+    ),
+    "association.visits": lambda: baskets.visits(*feed("purchases", "merchants"), as_of=DAY, days=730),
+    "association.visit_products": lambda: baskets.visit_products(
+        baskets.visits(*feed("purchases", "merchants"), as_of=DAY, days=730), *feed("basket_lines")
     ),
     "marts.leaks": lambda: marts.leaks(dict(zip(CONTACTS, feed(*CONTACTS), strict=True)), as_of=DAY),
 }

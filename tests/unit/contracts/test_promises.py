@@ -65,6 +65,9 @@ PUBLISHED = {
     "segment_profiles": """as_of*:date scheme* segment_code* customers:int share:double median_recency_days:double
         mean_frequency:double mean_monetary?:double revenue_share?:double stability?:double""",
     "segment_migration": "as_of*:date previous_as_of*:date scheme* from_code* to_code* customers:int",
+    "association_rules": """as_of*:date scope* level* antecedents*:codes consequents*:codes n_baskets:int support:double
+        confidence:double lift:double leverage:double conviction?:double holdout_lift:double holdout_lift_low:double
+        holdout_lift_high:double q_value:double customers:int net_amount?:money""",
     "campaign_attribution": """as_of*:date window_start*:date window_end*:date model* level* id* lookback_days:int
         conversions:double revenue:money refunds:money net_revenue:money cost?:money roas?:double cpa?:double
         assisted_conversions:int share:double""",
@@ -75,6 +78,8 @@ ALLOWED = {
     "consents.purpose": "marketing ads profiling",
     "coupons.kind": "rate threshold fixed",
     "assignments.arm": "treatment control",
+    "association_rules.scope": "basket customer sequence",
+    "association_rules.level": "product subcategory category merchant",
     "touches.action": "impression click visit",
     "online_orders.fulfilment": "in_store reservation delivery",
     "online_orders.status": "paid cancelled refunded",

@@ -101,7 +101,7 @@ def test_histories_count_days_and_rhythm_sees_the_silence() -> None:
     assert pace.loc["a", "recency_over_longest_gap"] == pytest.approx(40 / 50.5)
     assert pace.loc["a", "longer_gap_share"] == pytest.approx((1 + 0.5) / (3 + 1))
     assert pace.loc["b", "weeks_4_share"] == 1
-    assert np.isnan(pace.loc["b", "recency_over_longest_gap"])
+    assert pace["recency_over_longest_gap"].isna().tolist() == [False, True]
 
 
 def test_the_order_of_rows_does_not_matter_and_later_purchases_are_not_seen() -> None:

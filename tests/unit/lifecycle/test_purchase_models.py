@@ -102,9 +102,9 @@ def test_the_slope_of_the_likelihood_of_amounts_is_exact() -> None:
 def test_modified_bg_nbd_recovers_the_parameters_of_a_world_of_its_own() -> None:
     truth = {"r": 0.9, "alpha": 6.0, "a": 0.8, "b": 2.5}
     model = ModifiedBetaGeoNBD().fit(*simulated(30_000, **truth, first=1))
-    table = model.parameter_intervals(0.999)
+    intervals = model.parameter_intervals(0.999).to_dict()
     for name, value in truth.items():
-        assert table.loc[name, "low"] < value < table.loc[name, "high"], name
+        assert intervals["low"][name] < value < intervals["high"][name], name
     assert model.params_ == pytest.approx(truth, rel=0.15)
 
 
