@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import ibis
@@ -18,7 +18,7 @@ from o2o_mining.marts.guard import leak_guard
 from o2o_mining.marts.inputs import CONTACTS, COUPONS, MADE_OF, PURCHASES, RESTS_ON, missing
 from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
 from o2o_mining.marts.knowledge import OWN_TIME, known_rows, later_rows
-from o2o_mining.marts.past import past_logs, window_days
+from o2o_mining.marts.past import of_window, past_logs, window_days
 from o2o_mining.marts.purchases import purchases_from_logs
 from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
 from o2o_mining.marts.touches import all_touches
@@ -226,20 +226,23 @@ def build_past_features(engine: Engine, *, as_of: date, settings: Settings) -> S
     """
     known = known_logs(engine, as_of)
     lost = [name for name in _FEATURES if engine.absence(name) == "missing"]
-    made = []
-    for day in _windows(engine, known.purchases, as_of=as_of, settings=settings):
-        before = known.purchases.filter(known.purchases.purchased_at < moment(day)).select("customer_id").distinct()
-        # By digest: the same customers whatever the order of rows, and mostly the same in every window.
-        sample = engine.stage(before.order_by(before.customer_id.hexdigest("md5"), before.customer_id).limit(SAMPLE))
-        logs = past_logs(known, sample, day=day)
-        features = customer_features(logs, as_of=day, timezone=settings.timezone, missing=lost)
-        features = features.filter(features.n_purchases > 0).mutate(known_on=ibis.literal(day))
-        made.append(engine.stage(features))
-    empty = engine.read("past_features").filter(False).drop("as_of")
-    typed = (part.select(*empty.columns).cast(dict(empty.schema().items())) for part in made)
-    rows = engine.write("past_features", reduce(ibis.union, typed, empty), as_of=as_of)
+    days = _windows(engine, known.purchases, as_of=as_of, settings=settings)
+    rows = engine.read("past_features").filter(False).drop("as_of")
+    if days:
+        samples = {day: engine.stage(_sample(known.purchases, day)) for day in days}
+        logs = past_logs(known, samples, as_of=as_of)
+        logs = replace(logs, **{name: engine.stage(table) for name, table in logs.tables().items()})
+        features = customer_features(logs, as_of=as_of, timezone=settings.timezone, missing=lost)
+        rows = of_window(features.filter(features.n_purchases > 0), days).select(*rows.columns)
+    written = engine.write("past_features", rows, as_of=as_of)
     engine.drop_staged()
-    return StepReport("past_features", rows, figures={"windows": len(made)})
+    return StepReport("past_features", written, figures={"windows": len(days)})
+
+
+def _sample(purchases: ir.Table, day: date) -> ir.Table:
+    """Return who bought before a day; of many the first by digest, whatever the order of rows."""
+    t = purchases.filter(purchases.purchased_at < moment(day)).select("customer_id").distinct()
+    return t.order_by(t.customer_id.hexdigest("md5"), t.customer_id).limit(SAMPLE)
 
 
 def _windows(engine: Engine, purchases: ir.Table, *, as_of: date, settings: Settings) -> list[date]:
