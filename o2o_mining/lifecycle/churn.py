@@ -28,8 +28,8 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """The probability of no purchase within a horizon: boosted trees and a logistic regression, averaged, calibrated.
 
     Trees find what acts together, the regression goes on smoothly where there are few customers; their mean ranks
-    better than either (docs/decisions/0013). Calibration is a sigmoid on customers the models have not seen, fold by
-    fold; the folds' models are averaged.
+    better than either (docs/decisions/0013). Calibration is by temperature on customers the models have not seen,
+    fold by fold, which leaves the ranking alone; the folds' models are averaged.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=self.random_state).split(X, outcome, rows)
         models = [("boosted", _boosted(len(outcome), self.random_state)), ("smooth", _smooth())]
         averaged = VotingClassifier(models, voting="soft")
-        self._fitted_ = CalibratedClassifierCV(averaged, method="sigmoid", cv=list(folds)).fit(X, outcome)
+        self._fitted_ = CalibratedClassifierCV(averaged, method="temperature", cv=list(folds)).fit(X, outcome)
         return self
 
     def predict_proba(self, X: pd.DataFrame | ArrayLike) -> NDArray[np.float64]:

@@ -44,7 +44,7 @@ def build_churn_scores(engine: Engine, *, as_of: date, settings: Settings) -> li
     list of StepReport
         One for each table.
     """
-    visits, features = _visits(engine, as_of), _features(engine, as_of)
+    visits, features = read_visits(engine, as_of), read_features(engine, as_of)
     horizon = settings.churn_horizon_days
     notes: list[str] = []
     evaluation = Evaluation({}, pd.DataFrame())
@@ -87,16 +87,16 @@ def build_churn_scores(engine: Engine, *, as_of: date, settings: Settings) -> li
     ]  # fmt: skip
 
 
-def _visits(engine: Engine, as_of: date) -> Visits:
-    """Return the purchases that count."""
+def read_visits(engine: Engine, as_of: date) -> Visits:
+    """Return the purchases that were known before a day and count."""
     t = engine.known("purchases", as_of)
     t = t.filter(t.cancelled_at.isnull())
     offered = t.coupon_id.notnull() | t.receipt_id.notnull() | t.campaign_id.notnull()
     return Visits.of(engine.execute(t.select("customer_id", "purchased_at", "net_amount", offered=offered)))
 
 
-def _features(engine: Engine, as_of: date) -> pd.DataFrame:
-    """Return the features of everybody who bought."""
+def read_features(engine: Engine, as_of: date) -> pd.DataFrame:
+    """Return the features of everybody who bought before a day, indexed by customer."""
     t = engine.slice("customer_features", as_of)
     frame: pd.DataFrame = engine.execute(t.filter(t.n_purchases > 0)).set_index("customer_id")
     return frame

@@ -65,7 +65,8 @@ class ValueModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         mean = self._trees("poisson", len(money))
         unseen = cross_val_predict(mean, X, some, groups=rows, cv=folds)
         self._mean_ = mean.fit(X, some)
-        self._median_ = self._trees("absolute_error", len(money)).fit(X, money)
+        # The median of the root is the root of the median, and trees see the root's tails better.
+        self._median_ = self._trees("absolute_error", len(money)).fit(X, np.sqrt(money))
         self._spread_ = _spread(unseen, money)
         return self
 
@@ -79,7 +80,7 @@ class ValueModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Return the money that is exceeded in half of the cases, shape (n,): the guess of least absolute error."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
-        return np.asarray(np.maximum(self._median_.predict(X), 0.0))
+        return np.asarray(np.maximum(self._median_.predict(X), 0.0) ** 2)
 
     def predict_interval(self, X: pd.DataFrame | ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the ends of the 80 % interval of what the customer will bring, shape (n,) each."""

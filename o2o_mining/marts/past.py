@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from o2o_mining.marts.features import KnownLogs
 
-WINDOWS = 5
-WINDOW_STEP_DAYS = 28
+WINDOWS = 6
+WINDOW_STEP_DAYS = 35
+# What there must be to look back at.
+FEWEST_DAYS = 28
 # Lists without time, shared by all windows; and what is marked with its window, by one digit and a colon.
 _LASTING = ("merchants", "stores")
 _MARKED = ("customer_id", "referrer_id", "city")
@@ -40,12 +42,12 @@ def window_days(as_of: date, *, first: date, horizon_days: int) -> list[date]:
 
     Examples
     --------
-    >>> window_days(date(2024, 7, 1), first=date(2024, 2, 1), horizon_days=90)
-    [datetime.date(2024, 4, 1), datetime.date(2024, 3, 4)]
+    >>> window_days(date(2024, 7, 1), first=date(2024, 2, 20), horizon_days=90)
+    [datetime.date(2024, 4, 1)]
     """
     last = as_of - timedelta(weeks=-(-horizon_days // 7))
     days = [last - timedelta(days=WINDOW_STEP_DAYS * step) for step in range(WINDOWS)]
-    return [day for day in days if (day - first).days >= WINDOW_STEP_DAYS]
+    return [day for day in days if (day - first).days >= FEWEST_DAYS]
 
 
 def past_logs(known: KnownLogs, samples: Mapping[date, ir.Table], *, as_of: date) -> KnownLogs:
