@@ -61,7 +61,8 @@ def grouped(columns: list[Floats], weights: Floats) -> list[Floats]:
     keys = [f"key{place}" for place in range(len(columns))]
     frame = pd.DataFrame(dict(zip(keys, columns, strict=True)))
     rows = frame.assign(weight=weights).groupby(keys, sort=False)["weight"].sum().reset_index()
-    return [rows.sort_values(keys)[name].to_numpy() for name in rows.columns]
+    order = np.lexsort([rows[name].to_numpy() for name in reversed(keys)])
+    return [rows[name].to_numpy()[order] for name in rows.columns]
 
 
 def maximised(likelihood: Likelihood, start: Floats, *, penalty: float, weight: float) -> Floats:

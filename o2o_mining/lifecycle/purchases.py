@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-from scipy.special import betaln, digamma, gammaln
+from scipy.special import betaln, digamma, expit, gammaln
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,7 +14,7 @@ from o2o_mining.lifecycle.fitting import columns, covariance, grouped, maximised
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from o2o_mining.lifecycle.fitting import Floats
 
@@ -196,7 +196,6 @@ class _Grouped:
     ) -> None:  # fmt: skip
         self.x, self.t_x, self.until, self.weight = x, t_x, until, weight
         self.first = chances_at_first
-        self.may_have_left = np.ones(len(x), dtype=bool) if chances_at_first else x > 0
         # What depends on the number of purchases alone is reckoned once for each number.
         self.count, self.place = np.unique(x, return_inverse=True)
         self.count_weight = np.bincount(self.place, weights=weight)
@@ -206,42 +205,42 @@ class _Grouped:
         r, alpha, a, b = np.exp(at)
         n, k = self.count, self.count + self.first
         by_count = gammaln(r + n) - gammaln(r) + betaln(a, b + k) - betaln(a, b)
-        there, left, gone, both = _two_fates(at, self.x, self.t_x, self.until, self.first, self.may_have_left)
-        value = float(self.count_weight @ by_count + self.weight @ both) + float(self.weight.sum()) * r * at[1]
+        log_until, log_last = np.log(alpha + self.until), np.log(alpha + self.t_x)
+        odds = _log_odds_of_leaving(at, n, self.first)[self.place]
         power = r + self.x
+        odds += power * (log_until - log_last)
+        left = expit(odds)
         w, total = self.weight, float(self.weight.sum())
-        with_b = (b + k - 1)[self.place]
+        both = np.logaddexp(0, odds) - power * log_until
+        value = float(self.count_weight @ by_count + w @ both) + total * r * at[1]
         # Of one's chances to leave, none was taken (there) or the last one was (left).
+        w_left, w_there = w * left, w * (1 - left)
+        left_by_count = np.bincount(self.place, weights=w_left)
+        in_all = digamma(a + b) - digamma(a + b + k)
         slope = np.array(
             [
                 self.count_weight @ (digamma(r + n) - digamma(r)) + total * at[1]
-                - w @ (there * np.log(alpha + self.until) + left * np.log(alpha + self.t_x)),
-                total * r / alpha - w @ (power * (there / (alpha + self.until) + left / (alpha + self.t_x))),
-                self.count_weight @ (digamma(a + b) - digamma(a + b + k)) + w @ left / a,
-                self.count_weight @ (digamma(a + b) + digamma(b + k) - digamma(b) - digamma(a + b + k))
-                - w[gone] @ (left[gone] / with_b[gone]),
+                - w_there @ log_until - w_left @ log_last,
+                total * r / alpha - (w_there * power) @ (1 / (alpha + self.until))
+                - (w_left * power) @ (1 / (alpha + self.t_x)),
+                self.count_weight @ in_all + w_left.sum() / a,
+                self.count_weight @ (in_all + digamma(b + k) - digamma(b))
+                - left_by_count @ (1 / np.where(k > 0, b + k - 1, 1.0)),
             ]
         )  # fmt: skip
         return value, slope * np.array([r, alpha, a, b])
 
 
-def _two_fates(
-    at: Floats, x: Floats, t_x: Floats, until: Floats,
-    first: int, may_have_left: NDArray[np.bool_],
-) -> tuple[Floats, Floats, NDArray[np.bool_], Floats]:  # fmt: skip
-    """Return how likely each customer is still there or left after the last purchase, who may have, and the log sum."""
-    r, alpha, a, b = np.exp(at)
-    still = -(r + x) * np.log(alpha + until)
-    with np.errstate(divide="ignore"):
-        odds = np.where(may_have_left, a / np.where(may_have_left, b + x + first - 1, 1.0), 0.0)
-        left = np.log(odds) - (r + x) * np.log(alpha + t_x)
-    both = np.logaddexp(still, left)
-    return np.exp(still - both), np.exp(left - both), may_have_left, both
+def _log_odds_of_leaving(at: Floats, x: Floats, first: int) -> Floats:
+    """Return the log odds of having left at the last of one's chances; none where there was no chance."""
+    chances = x + first
+    return np.where(chances > 0, at[2] - np.log(np.where(chances > 0, np.exp(at[3]) + chances - 1, 1.0)), -np.inf)
 
 
 def _alive(at: Floats, x: Floats, t_x: Floats, until: Floats, first: int) -> Floats:
-    may_have_left = np.ones(len(x), dtype=bool) if first else x > 0
-    return _two_fates(at, x, t_x, until, first, may_have_left)[0]
+    r, alpha = np.exp(at[:2])
+    late = (r + x) * (np.log(alpha + until) - np.log(alpha + t_x))
+    return np.asarray(expit(-(_log_odds_of_leaving(at, x, first) + late)))
 
 
 def _expected(
