@@ -16,6 +16,7 @@ from benchmarks import (
     lifecycle,
     main_job,
     new_day,
+    purchases,
     tianchi_job,
     worlds,
 )
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "features": features.measure,
     "demand": demand.measure,
     "lifecycle": lifecycle.measure,
+    "purchases": purchases.measure,
     "clustering": clustering.measure,
     "tianchi-job": tianchi_job.measure,
     "new-day": new_day.measure,
