@@ -75,7 +75,7 @@ def _scoring() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         run("sample", None, home, None, lambda _: None)
-        with open_house("sample", None, home, lambda _: None) as house, threadpool_limits(limits=1):
+        with open_house("sample", None, home, lambda _: None) as house:
             day = house.now
             if day is None:
                 raise RuntimeError("the sample is empty")
@@ -86,8 +86,9 @@ def _scoring() -> Iterator[str]:
             windows = learning_windows(past, visits, as_of=day, horizon_days=house.settings.churn_horizon_days)
             if windows is None:
                 raise RuntimeError("the sample has no window")
-            churn = fit_churn(windows, windows.ending(day, windows.horizon_days))
-            value = fit_value(windows, windows.ending(day, VALUE_DAYS))
+            with threadpool_limits(limits=1):
+                churn = fit_churn(windows, windows.ending(day, windows.horizon_days))
+                value = fit_value(windows, windows.ending(day, VALUE_DAYS))
             if churn is None or value is None:
                 raise RuntimeError("the sample teaches nothing")
             many, visits = _many(features, visits)
@@ -97,8 +98,7 @@ def _scoring() -> Iterator[str]:
                 shown = inputs[churn[1]]
                 churn[0].predict_proba(shown)
                 reason_codes(churn[0].contributions(shown), shown, many)
-                worth = inputs[value[1]]
-                return value[0].predict(worth), value[0].predict_median(worth), value[0].predict_interval(worth)
+                return value[0].predict_distribution(inputs[value[1]])
 
             seconds = [_timed(score)[0] for _ in range(ROUNDS)]
     each = ", ".join(f"{one:.1f}" for one in seconds)
@@ -110,7 +110,8 @@ def _many(features: pd.DataFrame, visits: Visits) -> tuple[pd.DataFrame, Visits]
     times = -(-SCORED // len(features))
     names = np.array([f"{i:04}{name}" for i in range(times) for name in visits.customers], dtype=object)
     code = np.concatenate([visits.code + i * len(visits.customers) for i in range(times)])
-    repeated = Visits(names, code, *(np.tile(column, times) for column in (visits.day, visits.amount, visits.offered)))
+    columns = (np.tile(visits.day, times), np.tile(visits.amount, times), np.tile(visits.offered, times))
+    repeated = Visits(names, code, *columns)
     index = pd.Index([f"{i:04}{name}" for i in range(times) for name in features.index], name="customer_id")
     return pd.concat([features] * times).set_axis(index), repeated
 

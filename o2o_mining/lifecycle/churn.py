@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from o2o_mining.core.errors import UsageError
@@ -78,6 +78,8 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If fewer than 3 rows of either outcome are given.
         """
         X, y = validate_data(self, X, y, ensure_all_finite="allow-nan")
+        # Trees do not mind, and the regression needs it: once for both, and for all folds.
+        X = signed_log(X)
         self.classes_, outcome = np.unique(y, return_inverse=True)
         counts = np.bincount(outcome)
         if len(counts) != 2 or counts.min() < _FOLDS:
@@ -107,7 +109,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
-        return np.asarray(self._fitted_.predict_proba(X))
+        return np.asarray(self._fitted_.predict_proba(signed_log(X)))
 
     def predict(self, X: pd.DataFrame | ArrayLike) -> NDArray[np.bool_]:
         """Return the likelier outcome.
@@ -136,9 +138,12 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
+        X = signed_log(X)
         smooth = [fold.estimator.named_estimators_["smooth"] for fold in self._fitted_.calibrated_classifiers_]
-        parts = [model[:-1].transform(X) * model[-1].coef_[0] for model in smooth]
-        return np.asarray(np.mean(parts, axis=0))
+        total = np.zeros(X.shape)
+        for model in smooth:
+            total += model[:-1].transform(X) * (model[-1].coef_[0] / len(smooth))
+        return total
 
     def __sklearn_tags__(self) -> object:
         """Say that NaN is taken and that there are two outcomes."""
@@ -148,7 +153,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def signed_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def signed_log(values: ArrayLike) -> NDArray[np.float64]:
     """Return the logarithm of 1 + the size, with the sign: heavy tails come near.
 
     Examples
@@ -156,7 +161,8 @@ def signed_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> signed_log(np.array([-1.0, 0.0, 1.0])).round(3).tolist()
     [-0.693, 0.0, 0.693]
     """
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+    numbers = np.asarray(values, dtype=np.float64)
+    return np.copysign(np.log1p(np.abs(numbers)), numbers)
 
 
 def _boosted(rows: int, random_state: int) -> HistGradientBoostingClassifier:
@@ -169,7 +175,6 @@ def _boosted(rows: int, random_state: int) -> HistGradientBoostingClassifier:
 def _smooth() -> Pipeline:
     return Pipeline(
         [
-            ("log", FunctionTransformer(signed_log)),
             ("known", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("unit", StandardScaler()),
             ("regression", LogisticRegression(C=0.02, max_iter=500)),

@@ -84,13 +84,15 @@ def reason_codes(contributions: NDArray[np.float64], inputs: pd.DataFrame, featu
         return [[] for _ in range(len(inputs))]
     places = [np.array(_columns(about, names)) for about in reasons.values()]
     raised = np.column_stack([contributions[:, place].sum(axis=1) for place in places])
-    codes = np.column_stack([_codes(word, about, features) for word, about in reasons.items()])
-    raised[codes == ""] = 0.0
+    said = np.column_stack([_can_say(about, features) for about in reasons.values()])
     # Rounded, so that the last digit of a sum does not decide the order; ties go by the order of the file.
-    order = np.argsort(-raised.round(6), axis=1, kind="stable")[:, :_AT_MOST]
-    strong = np.take_along_axis(raised, order, axis=1) >= _LEAST
-    chosen = np.take_along_axis(codes, order, axis=1)
-    return [row[kept].tolist() for row, kept in zip(chosen, strong, strict=True)]
+    order = np.argsort(-np.where(said, raised, 0.0).round(6), axis=1, kind="stable")[:, :_AT_MOST]
+    strong = np.take_along_axis(np.where(said, raised, 0.0), order, axis=1) >= _LEAST
+    chosen = np.full(order.shape, "", dtype=object)
+    for place, (word, about) in enumerate(reasons.items()):
+        rows, ranks = np.nonzero((order == place) & strong)
+        chosen[rows, ranks] = _codes(word, about, features.iloc[rows])
+    return [[code for code in row if code] for row in chosen.tolist()]
 
 
 def _columns(about: dict[str, Any], names: Sequence[str]) -> list[int]:
@@ -98,17 +100,17 @@ def _columns(about: dict[str, Any], names: Sequence[str]) -> list[int]:
     return [place for place, name in enumerate(names) if name.startswith(tuple(about["features"]))]
 
 
-def _codes(word: str, about: dict[str, Any], features: pd.DataFrame) -> NDArray[np.str_]:
-    """Return the code for each customer; nothing where a value it names is not known or says nothing."""
-    values = [features[name].astype("float64") for name in about["values"]]
-    texts = [value.map(lambda number, form=about["form"]: format(number, form)) for value in values]
-    code = texts[0].radd(f"{word}:")
-    for text in texts[1:]:
-        code = code + ":" + text
-    known = ~np.any([value.isna() for value in values], axis=0)
+def _can_say(about: dict[str, Any], features: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return whether the values that a reason names are known and say something."""
+    values = [np.asarray(features[name], dtype=np.float64) for name in about["values"]]
     low, high = about.get("between", (-np.inf, np.inf))
-    known &= values[0].between(low, high).to_numpy()
-    return np.where(known, code.to_numpy(dtype=str), "")
+    return np.asarray(~np.any(np.isnan(values), axis=0) & (values[0] >= low) & (values[0] <= high))
+
+
+def _codes(word: str, about: dict[str, Any], features: pd.DataFrame) -> list[str]:
+    """Return the code with its values for each of some customers."""
+    values = zip(*(features[name].astype("float64").tolist() for name in about["values"]), strict=True)
+    return [":".join([word, *(format(value, about["form"]) for value in row)]) for row in values]
 
 
 @cache

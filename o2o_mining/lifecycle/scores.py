@@ -79,10 +79,7 @@ def churn_scores(
     money: pd.DataFrame | None
     if valued and inputs is not None:
         worth, names = valued
-        shown = inputs[names]
-        money = _money(
-            worth.predict(shown), worth.predict_median(shown), worth.predict_interval(shown), worth.predict_sd(shown)
-        )
+        money = _money(worth.predict_distribution(inputs[names]))
     else:
         money = _money_by_process(processes, seen, purchases[VALUE_DAYS], visits)
     known = (mean_amounts(visits).loc[features.index, "frequency"] > 0).to_numpy() & (money is not None)
@@ -97,15 +94,9 @@ def _no_purchase(processes: Processes, seen: pd.DataFrame, days: int) -> NDArray
     return np.asarray(1 - there * (1 - still))
 
 
-def _money(
-    mean: NDArray[np.float64], median: NDArray[np.float64],
-    interval: tuple[NDArray[np.float64], NDArray[np.float64]], sd: NDArray[np.float64],
-) -> pd.DataFrame:  # fmt: skip
-    low, high = interval
-    # An interval that leaves out its own expectation helps nobody.
-    return pd.DataFrame(
-        {"mean": mean, "median": median, "low": np.minimum(low, mean), "high": np.maximum(high, mean), "sd": sd}
-    )
+def _money(about: pd.DataFrame) -> pd.DataFrame:
+    """Return the money to come; an interval that leaves out its own expectation helps nobody."""
+    return about.assign(low=about[["low", "mean"]].min(axis=1), high=about[["high", "mean"]].max(axis=1))
 
 
 def _money_by_process(
@@ -131,8 +122,8 @@ def _money_by_process(
     mean = purchases * spend
     sd = spend * np.sqrt(np.maximum(spread, 0) + purchases / amounts.params_["p"])
     shape = np.maximum((mean / np.maximum(sd, 1e-12)) ** 2, 1e-6)
-    low, median, high = (gamma.ppf(q, shape, scale=mean / shape) for q in (0.1, 0.5, 0.9))
-    return _money(mean, median, (low, high), sd)
+    ends = {name: gamma.ppf(q, shape, scale=mean / shape) for name, q in (("low", 0.1), ("median", 0.5), ("high", 0.9))}
+    return _money(pd.DataFrame({"mean": mean, **ends, "sd": sd}))
 
 
 def _with_value(

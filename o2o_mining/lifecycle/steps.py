@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import ibis
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.engine.base import StepReport
@@ -52,11 +51,9 @@ def build_churn_scores(engine: Engine, *, as_of: date, settings: Settings) -> li
     if len(visits.customers):
         past = engine.execute(engine.slice("past_features", as_of).order_by(["known_on", "customer_id"]))
         past["known_on"] = pd.to_datetime(past["known_on"]).dt.date
-        # One thread: small trees on two busy cores wait for each other, 98 s where one takes 3, and sums do not vary.
-        with threadpool_limits(limits=1):
-            windows = learning_windows(past, visits, as_of=as_of, horizon_days=horizon)
-            scores = churn_scores(features, visits, windows, as_of=as_of, horizon_days=horizon)
-            evaluation = evaluated(windows) if windows else evaluation
+        windows = learning_windows(past, visits, as_of=as_of, horizon_days=horizon)
+        scores = churn_scores(features, visits, windows, as_of=as_of, horizon_days=horizon)
+        evaluation = evaluated(windows) if windows else evaluation
         worth = cohorts(scores, visits, common_error=evaluation.measures.get("value_common_error", 0.0))
         if windows is None:
             notes.append(

@@ -37,8 +37,8 @@ class ValueModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     >>> rng = np.random.default_rng(0)
     >>> rate = rng.exponential(40, 600)
     >>> model = ValueModel().fit(pd.DataFrame({"rate": rate}), rng.poisson(rate))
-    >>> low, high = model.predict_interval(pd.DataFrame({"rate": [100.0]}))
-    >>> bool(low[0] < 100 < high[0])
+    >>> (about,) = model.predict_distribution(pd.DataFrame({"rate": [100.0]})).to_dict("records")
+    >>> bool(about["low"] < 100 < about["high"])
     True
     """
 
@@ -76,20 +76,25 @@ class ValueModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
         return np.asarray(self._mean_.predict(X))
 
-    def predict_median(self, X: pd.DataFrame | ArrayLike) -> NDArray[np.float64]:
-        """Return the money that is exceeded in half of the cases, shape (n,): the guess of least absolute error."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
-        return np.asarray(np.maximum(self._median_.predict(X), 0.0) ** 2)
+    def predict_distribution(self, X: pd.DataFrame | ArrayLike) -> pd.DataFrame:
+        """Return what to expect of what the customer will bring.
 
-    def predict_interval(self, X: pd.DataFrame | ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the ends of the 80 % interval of what the customer will bring, shape (n,) each."""
+        Parameters
+        ----------
+        X
+            Shape (n, k). Features as in `fit`.
+
+        Returns
+        -------
+        DataFrame
+            ``mean``; ``median``, the guess of least absolute error; ``low`` and ``high``, the 80 % interval; ``sd``,
+            the standard deviation: variances of a group add up.
+        """
         mean = self.predict(X)
-        return self._between(mean, "low"), self._between(mean, "high")
-
-    def predict_sd(self, X: pd.DataFrame | ArrayLike) -> NDArray[np.float64]:
-        """Return the standard deviation of what the customer will bring, shape (n,): variances of a group add up."""
-        return self._between(self.predict(X), "sd")
+        X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
+        median = np.maximum(self._median_.predict(X), 0.0) ** 2
+        ends = {name: self._between(mean, name) for name in ("low", "high", "sd")}
+        return pd.DataFrame({"mean": mean, "median": median, **ends})
 
     def _between(self, mean: NDArray[np.float64], what: str) -> NDArray[np.float64]:
         """Read a column of the bins at each prediction, in proportion to the prediction beyond the last bin."""

@@ -65,14 +65,15 @@ def test_the_interval_of_value_holds_eight_in_ten_and_sums_of_groups_too() -> No
     money = np.where(draw.random(8000) < 0.3, 0, draw.poisson(rate) * draw.gamma(4, 0.25, 8000))
     model = ValueModel().fit(inputs[:4000], money[:4000])
     shown, came = inputs[4000:], money[4000:]
-    low, high = model.predict_interval(shown)
-    assert 0.77 < ((low <= came) & (came <= high)).mean() < 0.92  # a third bring nothing, which is its low end
+    about = model.predict_distribution(shown)
+    assert (
+        0.77 < ((about["low"] <= came) & (came <= about["high"])).mean() < 0.92
+    )  # a third bring nothing, which is its low end
     groups = np.arange(4000).reshape(-1, 50)
     off = np.abs((came - model.predict(shown))[groups].sum(axis=1))
-    inside = off <= 1.2816 * np.sqrt((model.predict_sd(shown) ** 2)[groups].sum(axis=1))
+    inside = off <= 1.2816 * np.sqrt((about["sd"].to_numpy() ** 2)[groups].sum(axis=1))
     assert 0.7 < inside.mean() < 0.92
-    median = model.predict_median(shown)
-    assert np.abs(median - came).mean() < np.abs(model.predict(shown) - came).mean()
+    assert (about["median"] - came).abs().mean() < (about["mean"] - came).abs().mean()
 
 
 def test_value_of_customers_who_bring_nothing_is_nothing() -> None:
