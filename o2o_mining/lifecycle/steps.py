@@ -61,7 +61,8 @@ def build_churn_scores(engine: Engine, *, as_of: date, settings: Settings) -> li
             )
     else:
         notes.append(f"no purchase is known before {as_of}: nobody can leave")
-    measures = evaluation.measures | _drift(engine, scores, as_of, horizon, notes)
+    measures = evaluation.measures
+    drift = _drift(engine, scores, as_of, horizon, notes)
     quality = pd.DataFrame({"horizon_days": horizon, "measure": list(measures), "value": list(measures.values())})
     reports = [
         (frame, _write(engine, table, frame, as_of))
@@ -70,7 +71,8 @@ def build_churn_scores(engine: Engine, *, as_of: date, settings: Settings) -> li
     (_, scored), (_, measured), (_, grouped) = reports
     return [
         StepReport(
-            "churn_scores", scored, notes=tuple(notes), figures=_figures(scores, measures), samples=_at_risk(scores),
+            "churn_scores", scored, notes=tuple(notes), figures={**_figures(scores, measures), **drift},
+            samples=_at_risk(scores),
             charts={"churn": lambda: churn_histogram(scores)} if scored else {},
         ),
         StepReport(
@@ -108,7 +110,10 @@ def _write(engine: Engine, table: str, frame: pd.DataFrame, as_of: date) -> int:
 
 
 def _drift(engine: Engine, scores: pd.DataFrame, as_of: date, horizon: int, notes: list[str]) -> dict[str, float]:
-    """Return how far the probabilities have moved since the last day before that the home holds."""
+    """Return how far the probabilities have moved since the last day before that the home holds.
+
+    It goes into the report and not into a table: a table must not depend on which days were run before.
+    """
     earlier = [day for day in engine.slices("churn_scores") if day is not None and day < as_of]
     if not earlier or scores.empty:
         return {}
@@ -121,7 +126,7 @@ def _drift(engine: Engine, scores: pd.DataFrame, as_of: date, horizon: int, note
         notes.append(
             f"chances of churn are others than on {max(earlier)} (stability index {moved:.2f}): look at the features"
         )
-    return {"stability_index": round(moved, 6)}
+    return {"stability index": round(moved, 6)}
 
 
 def _figures(scores: pd.DataFrame, measures: dict[str, float]) -> dict[str, float | int | str | None]:

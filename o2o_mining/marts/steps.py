@@ -224,11 +224,11 @@ def build_past_features(engine: Engine, *, as_of: date, settings: Settings) -> S
     >>> build_past_features(engine, as_of=day, settings=Settings()).rows
     0
     """
-    known = known_logs(engine, as_of)
-    lost = [name for name in _FEATURES if engine.absence(name) == "missing"]
-    days = _windows(engine, known.purchases, as_of=as_of, settings=settings)
+    days = _windows(engine, engine.known("purchases", as_of), as_of=as_of, settings=settings)
     rows = engine.read("past_features").filter(False).drop("as_of")
     if days:
+        known = known_logs(engine, as_of)
+        lost = [name for name in _FEATURES if engine.absence(name) == "missing"]
         samples = {day: engine.stage(_sample(known.purchases, day)) for day in days}
         logs = past_logs(known, samples, as_of=as_of)
         logs = replace(logs, **{name: engine.stage(table) for name, table in logs.tables().items()})

@@ -24,12 +24,13 @@ def test_estimates_of_a_world_are_near_the_truth(mine: Run, tmp_path: Path, scen
     redeemed = found.loc["share of all receipts redeemed"]
     assert redeemed["error"] == pytest.approx(0, abs=0.03)
     rankings = found.dropna(subset=["oracle"])
+    rankings = rankings[~rankings.index.str.startswith("clusters")]  # by the adjusted Rand index, which is no AUC
     assert (rankings["estimate"] > 0.7).all()
     assert (rankings["estimate"] < rankings["oracle"] + 0.01).all()
     last = found[found.index.str.startswith("last: conversions by")]
     # The last touch credits channels with far more than they cause: that is what the exam is for.
     assert (last["error"] > 0).all()
-    assert found["error"].notna().all()
+    assert found.dropna(subset=["truth", "oracle"], how="all")["error"].notna().all()
 
 
 def test_a_dirty_world_is_counted_exactly_as_its_damage_says(mine: Run, tmp_path: Path) -> None:
