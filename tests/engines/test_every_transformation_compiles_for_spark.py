@@ -22,7 +22,7 @@ from o2o_mining.attribution.credits import credited_touches, weighed_touches
 from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
-from o2o_mining.marts import bought, choices, people
+from o2o_mining.marts import bought, choices, past, people
 from o2o_mining.marts.knowledge import later_rows
 from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
 from o2o_mining.segmentation.changes import feature_changes, segment_changes
@@ -179,6 +179,9 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "association.visits": lambda: baskets.visits(*feed("purchases", "merchants"), as_of=DAY, days=730),
     "association.visit_products": lambda: baskets.visit_products(
         baskets.visits(*feed("purchases", "merchants"), as_of=DAY, days=730), *feed("basket_lines")
+    ),
+    "marts.of_window": lambda: past.of_window(
+        marts.customer_features(past.past_logs(known_logs(), {DAY: feed("customers")[0]}, as_of=DAY), as_of=DAY), [DAY]
     ),
     "marts.leaks": lambda: marts.leaks(dict(zip(CONTACTS, feed(*CONTACTS), strict=True)), as_of=DAY),
 }
