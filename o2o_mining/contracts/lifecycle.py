@@ -52,11 +52,11 @@ CHURN_QUALITY = Table(
     name="churn_quality",
     room="lifecycle",
     kind=Kind.MINED,
-    row="One measure of the models, on windows that began after those they had learned from.",
+    row="One metric of the models, on windows that began after those they had learned from.",
     columns=(
         AS_OF,
         _key("horizon_days", "int", "How far churn looks ahead.", low=1),
-        _key("measure", "text", "What is measured."),
+        _key("metric", "text", "What is measured."),
         Column("value", "double", "Its value."),
     ),
 )

@@ -63,7 +63,7 @@ def build_churn_scores(engine: Engine, *, as_of: date, settings: Settings) -> li
         notes.append(f"no purchase is known before {as_of}: nobody can leave")
     measures = evaluation.measures
     drift = _drift(engine, scores, as_of, horizon, notes)
-    quality = pd.DataFrame({"horizon_days": horizon, "measure": list(measures), "value": list(measures.values())})
+    quality = pd.DataFrame({"horizon_days": horizon, "metric": list(measures), "value": list(measures.values())})
     reports = [
         (frame, _write(engine, table, frame, as_of))
         for table, frame in (("churn_scores", scores), ("churn_quality", quality), ("customer_cohorts", worth))

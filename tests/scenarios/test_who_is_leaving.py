@@ -120,7 +120,7 @@ def test_scores_know_nothing_of_later(mined: Mined, tmp_path: Path) -> None:
 def test_the_models_are_tried_out_of_time_beat_recency_and_are_drawn(mined: Mined) -> None:
     figures = mined.reports[0].figures
     assert float(figures["auc"] or 0) > float(figures["auc_of_recency"] or 1)
-    measures = mined.slice("churn_quality", WORLD.end).set_index("measure")["value"]
+    measures = mined.slice("churn_quality", WORLD.end).set_index("metric")["value"]
     assert measures["calibration_error"] < 0.1
     assert 0.7 < measures["value_coverage"] <= 1
     assert 0 <= float(figures["stability index"] or 0) < 5

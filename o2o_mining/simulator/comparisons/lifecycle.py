@@ -30,7 +30,7 @@ def compare(world: Evaluated) -> Iterator[Finding]:
         oracle=auc(both["p_there_observable"], there),
     )  # fmt: skip
     yield Finding("lifecycle", "customers still there", float(there.sum()), float(both["probability_alive"].sum()))
-    quality = world.estimates("churn_quality").set_index("measure")["value"]
+    quality = world.estimates("churn_quality").set_index("metric")["value"]
     yield from _money(both.dropna(subset=["clv_90d"]), common_error=float(quality.get("value_common_error", 0.0)))
 
 
