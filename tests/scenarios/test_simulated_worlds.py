@@ -15,9 +15,8 @@ from o2o_mining.simulator import World, evaluate, write
 from tests.scenarios.conftest import Run
 
 
-@pytest.mark.parametrize(("scenario", "seed"), [("balanced", 1), ("heavy-targeting-bias", 2)])
-def test_estimates_of_a_world_are_near_the_truth(mine: Run, tmp_path: Path, scenario: str, seed: int) -> None:
-    write(World(1_500, 360, scenario, seed), tmp_path / "world", "parquet")
+def test_estimates_of_a_world_are_near_the_truth(mine: Run, tmp_path: Path) -> None:
+    write(World(1_500, 360, "heavy-targeting-bias", 2), tmp_path / "world", "parquet")
     outcome = mine(tmp_path / "world")
     assert outcome.as_of == World(1_500, 360).end
     found = evaluate(outcome.home).set_index("quantity")
