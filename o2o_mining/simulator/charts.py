@@ -25,7 +25,10 @@ def estimates_beside_truth(table: pd.DataFrame) -> go.Figure:
     """
     rankings, values = table[table["oracle"].notna()], table[table["oracle"].isna()]
     parts = [(some, best) for some, best in ((rankings, "oracle"), (values, "truth")) if len(some)]
-    titles = {"oracle": "Rankings: area under the curve", "truth": "Other estimates (logarithmic beyond 1)"}
+    titles = {
+        "oracle": "Rankings (area under the curve), clusters (adjusted Rand index)",
+        "truth": "Other estimates (logarithmic beyond 1)",
+    }
     figure = make_subplots(
         rows=max(len(parts), 1), subplot_titles=[titles[best] for _, best in parts],
         row_heights=[len(some) + 2 for some, _ in parts] or None, vertical_spacing=min(0.4, 3 / (len(table) + 4)),
