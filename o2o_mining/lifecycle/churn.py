@@ -112,7 +112,7 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
-        return in_parts(lambda part: self._fitted_.predict_proba(signed_log(part)), X)
+        return in_parts(lambda part: self._fitted_.predict_proba(signed_log(part)), np.asarray(X))
 
     def predict(self, X: pd.DataFrame | ArrayLike) -> NDArray[np.bool_]:
         """Return the likelier outcome.
@@ -145,9 +145,10 @@ class ChurnModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         def moved(part: NDArray[np.float64]) -> NDArray[np.float64]:
             part = signed_log(part)
-            return np.sum([m[:-1].transform(part) * (m[-1].coef_[0] / len(smooth)) for m in smooth], axis=0)
+            each = [m[:-1].transform(part) * (m[-1].coef_[0] / len(smooth)) for m in smooth]
+            return np.asarray(np.sum(each, axis=0))
 
-        return in_parts(moved, X)
+        return in_parts(moved, np.asarray(X))
 
     def __sklearn_tags__(self) -> object:
         """Say that NaN is taken and that there are two outcomes."""
