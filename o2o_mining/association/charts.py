@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 if TYPE_CHECKING:
     import pandas as pd
 
-_ITEMS = 25
+_RULES = 25
 
 
 def rule_map(rules: pd.DataFrame) -> go.Figure:
@@ -52,33 +52,35 @@ def rule_map(rules: pd.DataFrame) -> go.Figure:
 
 
 def strongest_rules(rules: pd.DataFrame) -> go.Figure:
-    """Draw the hold-out lift between the items of the strongest rules as a heat map.
+    """Draw the hold-out lift of the strongest rules with its interval.
 
     Parameters
     ----------
     rules
         Rows of ``association_rules``, the strongest first.
     """
-    sides = [[" + ".join(items) for items in rules[side]] for side in ("antecedents", "consequents")]
-    left, right = (list(dict.fromkeys(side))[:_ITEMS] for side in sides)
-    lifts: dict[tuple[str, str], float] = {}
-    for a, b, lift in zip(*sides, rules["holdout_lift"].tolist(), strict=True):
-        lifts.setdefault((a, b), lift)
-    grid = [[lifts.get((a, b)) for b in right] for a in left]
+    some = rules.head(_RULES)
+    # Two scopes may have the same rule: the scope is part of the label.
+    labels = [f"{label} ({scope})" for label, scope in zip(_labels(some), some["scope"], strict=True)]
     figure = go.Figure(
-        go.Heatmap(
-            z=grid,
-            x=right,
-            y=left,
-            colorscale="Blues",
-            colorbar={"title": "lift"},
-            hovertemplate="%{y} → %{x}: %{z:.2f}<extra></extra>",
+        go.Scatter(
+            x=some["holdout_lift"],
+            y=labels,
+            mode="markers",
+            error_x={
+                "type": "data", "symmetric": False,
+                "array": some["holdout_lift_high"] - some["holdout_lift"],
+                "arrayminus": some["holdout_lift"] - some["holdout_lift_low"],
+            },
+            customdata=some[["customers"]],
+            hovertemplate="%{y}<br>lift %{x:.2f}, %{customdata[0]:,} customers<extra></extra>",
         )
-    )
+    )  # fmt: skip
     figure.update_layout(
-        title="The strongest rules: hold-out lift",
-        xaxis={"title": "then", "type": "category"},
-        yaxis={"title": "if", "type": "category", "autorange": "reversed"},
+        title="The strongest rules, by the low end of the interval",
+        xaxis={"title": "hold-out lift with 95 % interval (log)", "type": "log"},
+        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
+        height=160 + 24 * len(some),
     )
     return figure
 

@@ -184,5 +184,8 @@ def test_the_charts_show_every_rule(engine: DuckDBEngine) -> None:
     report, rules = _mine(engine, *_shop(8))
     drawn: Any = report.charts["rules"]()
     assert sum(len(trace.x) for trace in drawn.data) == len(rules) > 0
-    heat: Any = report.charts["strongest"]()
-    assert sum(value is not None for row in heat.data[0].z for value in row) >= 3
+    picture: Any = report.charts["strongest"]()
+    (strongest,) = picture.data
+    lows = sorted(rules["holdout_lift_low"], reverse=True)[: len(strongest.x)]
+    assert len(set(strongest.y)) == len(strongest.x) == min(len(rules), 25)
+    assert (strongest.x - strongest.error_x.arrayminus).tolist() == pytest.approx(lows)
