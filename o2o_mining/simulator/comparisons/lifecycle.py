@@ -62,8 +62,10 @@ def _money(both: pd.DataFrame, *, common_error: float) -> Iterator[Finding]:
     if groups < 2:
         return
     places = np.random.default_rng(0).permutation(len(both))[: groups * _GROUP].reshape(groups, _GROUP)
-    off = np.abs(money["net_amount"][places].sum(axis=1) - money["clv_90d"][places].sum(axis=1))
-    inside = off <= _Z80 * np.sqrt((money["clv_90d_sd"][places] ** 2).sum(axis=1))
+    expected = money["clv_90d"][places].sum(axis=1)
+    off = np.abs(money["net_amount"][places].sum(axis=1) - expected)
+    # What all customers do alike, such as in a season, does not average out within a group.
+    inside = off <= _Z80 * np.sqrt((money["clv_90d_sd"][places] ** 2).sum(axis=1) + (common_error * expected) ** 2)
     low, high = share_interval(int(inside.sum()), groups)
     yield Finding(
         "lifecycle", f"share of {groups} groups of {_GROUP} whose net amount lies in the 80 % interval", 0.8,
