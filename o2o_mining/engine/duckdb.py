@@ -223,8 +223,7 @@ class DuckDBEngine(Engine):
         """
         name = self._next_name()
         self.connection.execute(f"CREATE TABLE {name} AS {self._compile(expr)}")
-        self._staged[name] = "TABLE"
-        return self._ibis.table(name)
+        return self._unbound(name, "TABLE")
 
     def numbered(self, staged: ir.Table) -> ir.Table:
         """Return a staged table with ``_ordinal``, counting its rows from 0 as they came if it has none."""
@@ -243,8 +242,12 @@ class DuckDBEngine(Engine):
     def _view(self, sql: str) -> ir.Table:
         name = self._next_name()
         self.connection.execute(f"CREATE TEMP VIEW {name} AS {sql}")
-        self._staged[name] = "VIEW"
-        return self._ibis.table(name)
+        return self._unbound(name, "VIEW")
+
+    def _unbound(self, name: str, kind: str) -> ir.Table:
+        """Return what was staged without this engine, so that what is made of it compiles the same for all."""
+        self._staged[name] = kind
+        return ibis.table(self._ibis.table(name).schema(), name=name)
 
     def _next_name(self) -> str:
         self._names += 1

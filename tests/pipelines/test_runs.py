@@ -57,7 +57,7 @@ def test_a_broken_step_stops_the_run_names_itself_and_publishes_nothing(
 
     monkeypatch.setattr("o2o_mining.attribution.steps.build_attribution_ledger", broken)
     with pytest.raises(O2OError, match=r"attribution_ledger failed: .*the ledger is on fire"):
-        run("folder", write(tmp_path / "in"), "home", None, lambda _: None)
+        run("folder", write(tmp_path / "in", "offline_redemptions"), "home", None, lambda _: None)
     assert not Path("home/snapshots/current.json").exists()
 
 
@@ -75,7 +75,7 @@ def test_a_table_that_breaks_a_rule_stops_the_run_before_it_leaves_the_house(
 
     monkeypatch.setattr("o2o_mining.marts.event_steps.build_purchases", build)
     with pytest.raises(O2OError, match=r"purchases: not_allowed:source in 1 rows"):
-        run("folder", write(tmp_path / "in"), "home", None, lambda _: None)
+        run("folder", write(tmp_path / "in", "offline_redemptions"), "home", None, lambda _: None)
     assert not Path("home/snapshots/current.json").exists()
 
 

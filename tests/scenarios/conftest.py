@@ -1,31 +1,75 @@
-"""Runs of the whole job on small folders, each in a folder of its own."""
+"""Runs of the whole job on small folders, each in a folder of its own; those that are only read are made once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from o2o_mining.core.settings import SETTINGS_FILE, write_settings
 from o2o_mining.engine.snapshot import read_manifest
+from o2o_mining.ingest import source_of
 from pipelines.execution import Outcome, run
+from tests.scenarios.feeds import write
 
 Run = Callable[..., Outcome]
+# Dagster lists every day there is: the fewer, the sooner. The days of these folders and worlds are later.
+FIRST_PARTITION = date(2022, 1, 1)
+
+
+def miner(place: Path) -> Run:
+    """Return how the job is run with homes in a folder.
+
+    What Dagster records is kept in memory alone. That it is kept on disk, and how, tests/pipelines proves.
+    """
+
+    def go(folder: Path, *, home: str = "home", as_of: date | None = None, source: str = "folder") -> Outcome:
+        (place / home).mkdir(parents=True, exist_ok=True)
+        if not (place / home / SETTINGS_FILE).exists():
+            defaults = source_of(source, folder).defaults
+            write_settings(place / home, replace(defaults, first_partition=FIRST_PARTITION))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pipelines.execution.open_instance", dg.DagsterInstance.ephemeral)
+            return run(source, folder, place / home, as_of, lambda _: None)
+
+    return go
 
 
 @pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def mine(tmp_path: Path) -> Run:
     """Run the job on a folder; everything it leaves behind lies in the test's own folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("O2O_HOME", raising=False)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    return miner(tmp_path)
 
-    def go(folder: Path, *, home: str = "home", as_of: date | None = None) -> Outcome:
-        return run("folder", folder, tmp_path / home, as_of, lambda _: None)
 
-    return go
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Return a home of all hand-made feeds, to be read only; the folder ``in`` lies beside it."""
+    place = tmp_path_factory.mktemp("shop")
+    return miner(place)(write(place / "in"))
+
+
+@pytest.fixture(scope="session")
+def early(tmp_path_factory: pytest.TempPathFactory, shop: Outcome) -> Outcome:
+    """Return a home of the same folder as of a day two weeks before, to be read only.
+
+    The day lies before o2's refund, the cancellation of o3, and cleo's purchases.
+    """
+    return miner(tmp_path_factory.mktemp("early"))(shop.home.parent / "in", as_of=date(2024, 3, 7))
+
+
+@pytest.fixture(scope="session")
+def visits(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Return a home of nothing but offline redemptions, to be read only; files of other names lay beside them."""
+    place = tmp_path_factory.mktemp("visits")
+    folder = write(place / "in", "offline_redemptions")
+    (folder / "notes.txt").write_text("hello")
+    (folder / "orders.csv").write_text("a\n1\n")
+    return miner(place)(folder)
 
 
 def published(outcome: Outcome) -> dict[tuple[str, str | None], str]:

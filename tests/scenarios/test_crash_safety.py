@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.crashes import Undisturbed, kill_and_run_again, prepare
 
-MOMENTS = 20
-KILLS = 5
+MOMENTS = 12
+KILLS = 6
 
 
 @pytest.fixture(scope="module")

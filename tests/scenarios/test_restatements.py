@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,8 +15,9 @@ import pytest
 import o2o_mining
 from o2o_mining.simulator import World, write
 from pipelines.execution import Outcome
-from tests.scenarios.conftest import Run, published
+from tests.scenarios.conftest import Run, miner, published
 
+Again = Callable[[], Outcome]
 ORDERS = "order_id,customer_id,merchant_id,ordered_at,paid_amount,status,refunded_at,refunded_amount\n"
 TOUCHES = "touch_id,customer_id,touched_at,channel,action\n"
 FIRST = {
@@ -25,12 +29,27 @@ FIRST = {
 }
 
 
-@pytest.fixture
-def home(mine: Run, tmp_path: Path) -> Outcome:
-    (tmp_path / "in").mkdir()
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Return the first run, to be read only; the folder ``in`` lies beside its home."""
+    place = tmp_path_factory.mktemp("first")
+    (place / "in").mkdir()
     for feed, text in FIRST.items():
-        (tmp_path / "in" / f"{feed}.csv").write_text(text)
-    return mine(tmp_path / "in")
+        (place / "in" / f"{feed}.csv").write_text(text)
+    return miner(place)(place / "in")
+
+
+@pytest.fixture
+def home(first: Outcome, tmp_path: Path) -> Outcome:
+    """Return the first run with a home that is the test's own."""
+    shutil.copytree(first.home, tmp_path / "home")
+    return replace(first, home=tmp_path / "home")
+
+
+@pytest.fixture
+def again(first: Outcome, mine: Run) -> Again:
+    """Return how the home is run again."""
+    return lambda: mine(first.home.parent / "in")
 
 
 def _land(outcome: Outcome, feed: str, name: str, text: str) -> None:
@@ -46,17 +65,16 @@ def _restated(outcome: Outcome, table: str) -> dict[tuple[str, str], tuple[objec
     return {(key, column): (old, new, cause) for key, column, old, new, cause in zip(*columns, strict=True)}
 
 
-def test_nothing_is_restated_by_a_first_run_nor_by_a_second_one(home: Outcome, mine: Run, tmp_path: Path) -> None:
+def test_nothing_is_restated_by_a_first_run_nor_by_a_second_one(home: Outcome, again: Again) -> None:
     assert o2o_mining.load("restatements", home=home.home).empty
-    again = mine(tmp_path / "in")
-    assert again.snapshot == home.snapshot
+    assert again().snapshot == home.snapshot
 
 
-def test_a_late_refund_is_told_with_old_and_new(home: Outcome, mine: Run, tmp_path: Path) -> None:
+def test_a_late_refund_is_told_with_old_and_new(home: Outcome, again: Again) -> None:
     _land(
         home, "online_orders", "1", ORDERS + "o2,bob,m1,2024-03-05 10:00:00,30.00,refunded,2024-03-06 09:00:00,12.00\n"
     )
-    after = mine(tmp_path / "in")
+    after = again()
     told = _restated(after, "purchases")
     assert told == {
         ("o:o2", "refunded_at"): (None, "2024-03-06 09:00:00", "refund"),
@@ -68,21 +86,19 @@ def test_a_late_refund_is_told_with_old_and_new(home: Outcome, mine: Run, tmp_pa
     assert len(ledger) == 7  # one refund row for each model, none touched otherwise
 
 
-def test_a_refund_on_its_day_is_no_restatement(home: Outcome, mine: Run, tmp_path: Path) -> None:
+def test_a_refund_on_its_day_is_no_restatement(home: Outcome, again: Again) -> None:
     text = "o2,bob,m1,2024-03-05 10:00:00,30.00,refunded,2024-03-11 09:00:00,12.00\n"
     _land(home, "online_orders", "1", ORDERS + text + "o4,bob,m1,2024-03-12 10:00:00,5.00,paid,,\n")
-    after = mine(tmp_path / "in")
+    after = again()
     assert after.as_of == date(2024, 3, 13)
     assert o2o_mining.load("restatements", home=after.home).empty
     purchases = o2o_mining.load("purchases", home=after.home).set_index("purchase_id")
     assert purchases.loc["o:o2", "net_amount"] == Decimal("18.00")
 
 
-def test_a_late_touch_changes_the_journey_and_the_credit_of_one_purchase(
-    home: Outcome, mine: Run, tmp_path: Path
-) -> None:
+def test_a_late_touch_changes_the_journey_and_the_credit_of_one_purchase(home: Outcome, again: Again) -> None:
     _land(home, "touches", "1", TOUCHES + "t2,bob,2024-03-04 10:00:00,social,click\n")
-    after = mine(tmp_path / "in")
+    after = again()
     journeys = _restated(after, "journeys")
     assert {key for key, _ in journeys} == {"o:o2"}
     assert journeys["o:o2", "path"] == ("direct", "social", "touch")
@@ -90,25 +106,23 @@ def test_a_late_touch_changes_the_journey_and_the_credit_of_one_purchase(
     assert not _restated(after, "purchases")
 
 
-def test_a_corrected_amount_and_a_late_purchase_are_told(home: Outcome, mine: Run, tmp_path: Path) -> None:
+def test_a_corrected_amount_and_a_late_purchase_are_told(home: Outcome, again: Again) -> None:
     late = "o0,dan,m1,2024-03-02 10:00:00,7.00,paid,,\n"
     _land(home, "online_orders", "1", ORDERS + "o1,ann,m1,2024-03-01 10:00:00,55.00,paid,,\n" + late)
-    after = mine(tmp_path / "in")
+    after = again()
     told = _restated(after, "purchases")
     assert told["o:o1", "paid_amount"] == ("50.00", "55.00", "correction")
     assert told["o:o0", "(row)"] == (None, "present", "late_row")
     assert {key for key, _ in told} == {"o:o0", "o:o1"}
 
 
-def test_two_corrections_of_one_day_tell_the_first_old_and_the_last_new(
-    home: Outcome, mine: Run, tmp_path: Path
-) -> None:
+def test_two_corrections_of_one_day_tell_the_first_old_and_the_last_new(home: Outcome, again: Again) -> None:
     for number, amount in (("1", "55.00"), ("2", "60.00")):
         _land(home, "online_orders", number, ORDERS + f"o1,ann,m1,2024-03-01 10:00:00,{amount},paid,,\n")
-        after = mine(tmp_path / "in")
+        after = again()
     assert _restated(after, "purchases")["o:o1", "paid_amount"] == ("50.00", "60.00", "correction")
     _land(home, "online_orders", "3", ORDERS + "o1,ann,m1,2024-03-01 10:00:00,50.00,paid,,\n")
-    assert not _restated(mine(tmp_path / "in"), "purchases")
+    assert not _restated(again(), "purchases")
 
 
 def test_late_rows_change_nothing_but_what_hangs_on_them(mine: Run, tmp_path: Path) -> None:
@@ -136,7 +150,7 @@ def test_late_rows_change_nothing_but_what_hangs_on_them(mine: Run, tmp_path: Pa
     assert same == {key: value for key, value in published(after).items() if key[0] in untouched}
 
 
-def test_a_late_purchase_of_the_last_weeks_is_a_late_journey_too(home: Outcome, mine: Run, tmp_path: Path) -> None:
+def test_a_late_purchase_of_the_last_weeks_is_a_late_journey_too(home: Outcome, again: Again) -> None:
     _land(home, "online_orders", "1", ORDERS + "o9,dan,m1,2024-03-08 10:00:00,5.00,paid,,\n")
-    after = mine(tmp_path / "in")
+    after = again()
     assert _restated(after, "journeys") == {("o:o9", "(row)"): (None, "present", "late_row")}

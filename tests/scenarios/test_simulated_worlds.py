@@ -12,7 +12,16 @@ from click.testing import CliRunner
 from o2o_mining.cli import main
 from o2o_mining.core.errors import UsageError
 from o2o_mining.simulator import World, evaluate, write
-from tests.scenarios.conftest import Run
+from pipelines.execution import Outcome
+from tests.scenarios.conftest import Run, miner
+
+
+@pytest.fixture(scope="module")
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the home of a world with damaged records."""
+    place = tmp_path_factory.mktemp("dirty")
+    write(World(400, 120), place / "world", dirt=0.1)
+    return miner(place)(place / "world").home
 
 
 def test_estimates_of_a_world_are_near_the_truth(mine: Run, tmp_path: Path) -> None:
@@ -32,9 +41,8 @@ def test_estimates_of_a_world_are_near_the_truth(mine: Run, tmp_path: Path) -> N
     assert found.dropna(subset=["truth", "oracle"], how="all")["error"].notna().all()
 
 
-def test_a_dirty_world_is_counted_exactly_as_its_damage_says(mine: Run, tmp_path: Path) -> None:
-    write(World(400, 120), tmp_path / "world", dirt=0.1)
-    found = evaluate(mine(tmp_path / "world").home)
+def test_a_dirty_world_is_counted_exactly_as_its_damage_says(dirty: Path) -> None:
+    found = evaluate(dirty)
     counts = found[found["room"] == "ingest"]
     assert len(counts) == 5 * 18
     assert (counts["error"] == 0).all()
@@ -42,33 +50,24 @@ def test_a_dirty_world_is_counted_exactly_as_its_damage_says(mine: Run, tmp_path
     assert (rejected["truth"] > 0).all()
 
 
-def test_the_command_prints_saves_and_speaks_to_machines(mine: Run, tmp_path: Path) -> None:
-    write(World(300, 90), tmp_path / "world")
-    home = mine(tmp_path / "world").home
-    said = CliRunner().invoke(main, ["evaluate", "--home", str(home)])
+def test_the_command_prints_saves_and_speaks_to_machines(dirty: Path) -> None:
+    said = CliRunner().invoke(main, ["evaluate", "--home", str(dirty)])
     assert said.exit_code == 0, said.output
     assert "Rankings" in said.stdout
-    assert str(home / "evaluation.csv") in said.stdout
-    saved = pd.read_csv(home / "evaluation.csv")
-    document = json.loads(CliRunner().invoke(main, ["evaluate", "--home", str(home), "--json"]).stdout)
+    assert str(dirty / "evaluation.csv") in said.stdout
+    saved = pd.read_csv(dirty / "evaluation.csv")
+    document = json.loads(CliRunner().invoke(main, ["evaluate", "--home", str(dirty), "--json"]).stdout)
     assert [row["quantity"] for row in document["estimates"]] == saved["quantity"].tolist()
 
 
-def test_the_truth_of_another_world_is_refused(mine: Run, tmp_path: Path) -> None:
-    for seed in (1, 2):
-        write(World(200, 60, seed=seed), tmp_path / str(seed))
-    home = mine(tmp_path / "1").home
-    assert len(evaluate(home, truth=tmp_path / "1" / "truth"))
+def test_the_truth_of_another_world_is_refused(dirty: Path, tmp_path: Path) -> None:
+    write(World(50, 60, seed=2), tmp_path)
+    assert len(evaluate(dirty, truth=dirty.parent / "world" / "truth"))
     with pytest.raises(UsageError, match="not the truth of the feeds"):
-        evaluate(home, truth=tmp_path / "2" / "truth")
+        evaluate(dirty, truth=tmp_path / "truth")
 
 
-def test_a_home_without_truth_is_told_how_to_get_one(mine: Run, tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "offline_redemptions.csv").write_text(
-        "redemption_id,customer_id,merchant_id,redeemed_at,paid_amount\nr1,ann,m1,2024-03-05 18:00:00,12.50\n"
-    )
-    home = mine(tmp_path / "in").home
+def test_a_home_without_truth_is_told_how_to_get_one(visits: Outcome) -> None:
     with pytest.raises(UsageError, match="came without truth"):
-        evaluate(home)
-    assert CliRunner().invoke(main, ["evaluate", "--home", str(home)]).exit_code == 2
+        evaluate(visits.home)
+    assert CliRunner().invoke(main, ["evaluate", "--home", str(visits.home)]).exit_code == 2

@@ -20,8 +20,8 @@ from tests.scenarios.feeds import write
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home with one run, one rejected row and one file that is no feed."""
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """Return a home with one run, one rejected row and one file that is no feed, and what the run printed."""
     folder = tmp_path_factory.mktemp("cli")
     given = write(folder / "in")
     with (given / "touches.csv").open("a", encoding="utf-8") as file:
@@ -29,8 +29,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (given / "notes.txt").write_text("hello")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        run("folder", given, "home", None, lambda _: None)
-    return folder / "home"
+        for name in ("O2O_HOME", "O2O_SOURCE", "O2O_INPUT", "DAGSTER_HOME"):
+            patch.delenv(name, raising=False)
+        return folder / "home", o2o("run", "--source", "folder", "--input", str(given), "--home", "home")
+
+
+@pytest.fixture(scope="module")
+def home(first_run: tuple[Path, Result]) -> Path:
+    return first_run[0]
 
 
 def o2o(*words: str) -> Result:
@@ -184,13 +190,14 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
     return go
 
 
-def test_what_to_do_next_is_a_list_of_those_who_may_be_written_to(ran: Callable[..., Result], tmp_path: Path) -> None:
-    first, second, third, dagster = _hints(ran())
-    ann = str(o2o_mining.load("segments", home="mine").set_index("customer_id").loc["ann", "segment_code"])
-    assert first.endswith(f"export segment {ann} --format xlsx --home mine")  # ann alone consents
-    assert second.endswith("export table campaign_attribution --language zh-Hant --home mine")
-    assert third.endswith("""-c 'import o2o_mining; print(o2o_mining.load("segments", home="mine"))'""")
-    assert dagster.startswith(f"O2O_SOURCE=folder O2O_INPUT={tmp_path / 'in'} O2O_HOME=mine make dev")
+def test_what_to_do_next_is_a_list_of_those_who_may_be_written_to(first_run: tuple[Path, Result]) -> None:
+    home, done = first_run
+    first, second, third, dagster = _hints(done)
+    ann = str(o2o_mining.load("segments", home=home).set_index("customer_id").loc["ann", "segment_code"])
+    assert first.endswith(f"export segment {ann} --format xlsx --home home")  # ann alone consents
+    assert second.endswith("export table campaign_attribution --language zh-Hant --home home")
+    assert third.endswith("""-c 'import o2o_mining; print(o2o_mining.load("segments", home="home"))'""")
+    assert dagster.startswith(f"O2O_SOURCE=folder O2O_INPUT={home.parent / 'in'} O2O_HOME=home make dev")
 
 
 def test_where_nobody_consents_no_list_of_customers_is_suggested(ran: Callable[..., Result]) -> None:
