@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from o2o_mining.core.settings import SETTINGS_FILE, write_settings
+from o2o_mining.core.settings import SETTINGS_FILE, Settings, write_settings
 from o2o_mining.engine.snapshot import read_manifest
-from o2o_mining.ingest import source_of
 from pipelines.execution import Outcome, run
 from tests.scenarios.feeds import write
 
@@ -28,14 +26,13 @@ def miner(place: Path) -> Run:
     What Dagster records is kept in memory alone. That it is kept on disk, and how, tests/pipelines proves.
     """
 
-    def go(folder: Path, *, home: str = "home", as_of: date | None = None, source: str = "folder") -> Outcome:
+    def go(folder: Path, *, home: str = "home", as_of: date | None = None) -> Outcome:
         (place / home).mkdir(parents=True, exist_ok=True)
         if not (place / home / SETTINGS_FILE).exists():
-            defaults = source_of(source, folder).defaults
-            write_settings(place / home, replace(defaults, first_partition=FIRST_PARTITION))
+            write_settings(place / home, Settings(first_partition=FIRST_PARTITION))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pipelines.execution.open_instance", dg.DagsterInstance.ephemeral)
-            return run(source, folder, place / home, as_of, lambda _: None)
+            return run("folder", folder, place / home, as_of, lambda _: None)
 
     return go
 

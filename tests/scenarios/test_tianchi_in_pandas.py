@@ -11,7 +11,7 @@ from benchmarks import tianchi_pandas
 from benchmarks.tianchi_job import COMPARED, compare
 from o2o_mining.engine.home import open_home
 from o2o_mining.simulator import World, write
-from tests.scenarios.conftest import miner
+from pipelines.execution import run
 
 _, OFFLINE, ONLINE = tianchi_pandas.FILES
 # Records with a fault, coupons told twice, uses that find a receipt and such that find none.
@@ -53,7 +53,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, lines in ADDED.items():
         with (folder / "world" / name).open("a") as file:
             file.writelines(f"{line}\n" for line in lines)
-    miner(folder)(folder / "world", source="tianchi")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("DAGSTER_HOME", raising=False)
+        run("tianchi", folder / "world", folder / "home", None, lambda _: None)
     tianchi_pandas.mine(folder / "world", folder / "out")
     return folder
 
