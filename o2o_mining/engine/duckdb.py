@@ -34,6 +34,9 @@ from o2o_mining.engine.upserts import FILE_COLUMN, upsert
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+# Putting nested queries into one takes longer than all the rest of compiling, and DuckDB does it anyway.
+ibis.options.sql.fuse_selects = False
+
 
 class DuckDBEngine(Engine):
     """Contract tables in one DuckDB file.
