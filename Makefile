@@ -8,8 +8,8 @@ PY := $(VENV)/bin/python
 # Files are compiled when they are first imported: that spares compiling many that never are.
 PIP_INSTALL := $(PY) -m pip install -qq --no-compile --disable-pip-version-check --constraint constraints.txt
 
-# Scenarios take long and come last: a worker that is done takes over what the other has not begun.
-TWO_AT_ONCE := -n 2 --dist worksteal
+# Tests that share a home form a group, which one worker runs: groups first, the largest before the others.
+TWO_AT_ONCE := -n 2 --dist loadgroup
 
 # The environment is installed without compiled files: where this is set, every start would compile anew.
 unexport PYTHONDONTWRITEBYTECODE

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from o2o_mining.engine.duckdb import DuckDBEngine
+from o2o_mining.engine.origin import read_origin
 from o2o_mining.engine.snapshot import damaged_files, read_manifest
 from o2o_mining.simulator import World, write
+from pipelines.execution import run
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 MOMENTS = 200
 LONGEST_DELAY = 0.03  # seconds from a moment to the kill, so that some fall into the midst of a statement
+# Processes come from one that has imported everything and started nothing.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["benchmarks.crashes"])
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,14 @@ class Undisturbed:
     home: Path
     before: str
     after: str
+    moments: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended, and how many moments passed in it; 0 when it was killed."""
+
+    exitcode: int | None
     moments: int
 
 
@@ -52,7 +67,7 @@ def prepare(folder: Path) -> Undisturbed:
     shutil.copytree(waiting, home / "landing", dirs_exist_ok=True)
     whole = folder / "undisturbed"
     shutil.copytree(home, whole)
-    moments = int(_child(folder, whole, 0, 0.0).stdout.split()[-1])
+    moments = _child(folder, whole, 0, 0.0).moments
     return Undisturbed(folder / "feeds", home, before, read_manifest(whole / "snapshots")["snapshot"], moments)
 
 
@@ -73,12 +88,12 @@ def kill_and_run_again(known: Undisturbed, folder: Path, *, numbers: tuple[int, 
         moment = 1 + int((number + chance.random()) / of * (known.moments - 1))
         killed = _child(folder, home, moment, chance.uniform(0, LONGEST_DELAY) * chance.randint(0, 1))
         # A delayed kill may come too late, after the last statement, and a run after a late kill has less to do.
-        assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr  # noqa: S101 - the claim itself
+        assert killed.exitcode in (-signal.SIGKILL, 0)  # noqa: S101 - the claim itself
         manifest = read_manifest(home / "snapshots")
         assert manifest["snapshot"] in (known.before, known.after)  # noqa: S101
         assert damaged_files(home / "snapshots", manifest) == []  # noqa: S101
     again = _child(folder, home, 0, 0.0)
-    assert again.returncode == 0, again.stderr  # noqa: S101
+    assert again.exitcode == 0  # noqa: S101
     manifest = read_manifest(home / "snapshots")
     assert manifest["snapshot"] == known.after  # noqa: S101
     assert damaged_files(home / "snapshots", manifest) == []  # noqa: S101
@@ -94,20 +109,21 @@ def measure() -> Iterator[str]:
     yield f"{MOMENTS} runs killed at {MOMENTS} of {known.moments} moments: all published the same bytes when run again"
 
 
-def _child(folder: Path, home: Path, moment: int, delay: float) -> subprocess.CompletedProcess[str]:
+def _child(folder: Path, home: Path, moment: int, delay: float) -> Ended:
     """Run the job on a home in a process of its own, killed at a moment; 0 for never."""
-    feeds = read_feeds(home, folder)
-    command = [sys.executable, "-m", "benchmarks.crashes", str(feeds), str(home), str(moment), str(delay)]
-    root = str(Path(__file__).resolve().parents[1])
-    environment = {**os.environ, "PYTHONPATH": root}
-    environment.pop("DAGSTER_HOME", None)
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    told, tells = _PROCESSES.Pipe(duplex=False)
+    child = _PROCESSES.Process(target=_run, args=(tells, folder, read_feeds(home, folder), home, moment, delay))
+    child.start()
+    tells.close()
+    child.join()
+    try:
+        return Ended(child.exitcode, told.recv())
+    except EOFError:
+        return Ended(child.exitcode, 0)
 
 
 def read_feeds(home: Path, folder: Path) -> Path:
     """Return the folder of feeds that a home is bound to; that beside it when it is new."""
-    from o2o_mining.engine.origin import read_origin
-
     return Path(read_origin(home).get("input") or folder / "feeds")
 
 
@@ -145,10 +161,10 @@ class _Connection:
         return self._clock.ticking(found) if name in ("execute", "sql", "from_arrow", "register") else found
 
 
-def _run(feeds: str, home: str, moment: str, delay: str) -> None:
-    from pipelines.execution import run
-
-    clock = _Clock(int(moment), float(delay))
+def _run(tells: Connection, folder: Path, feeds: Path, home: Path, moment: int, delay: float) -> None:
+    os.chdir(folder)
+    os.environ.pop("DAGSTER_HOME", None)
+    clock = _Clock(moment, delay)
     made = DuckDBEngine.__init__
 
     def ticking(engine: DuckDBEngine, *args: Any, **options: Any) -> None:
@@ -160,9 +176,5 @@ def _run(feeds: str, home: str, moment: str, delay: str) -> None:
     for owner, names in ((Path, ("replace", "unlink", "write_text", "open")), (os, ("fsync",))):
         for name in names:
             setattr(owner, name, clock.ticking(getattr(owner, name)))
-    run("folder", Path(feeds), Path(home), None, lambda _: None)
-    print(clock.passed)  # noqa: T201 - read by the parent process
-
-
-if __name__ == "__main__":
-    _run(*sys.argv[1:])
+    run("folder", feeds, home, None, lambda _: None)
+    tells.send(clock.passed)

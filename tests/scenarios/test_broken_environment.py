@@ -19,6 +19,9 @@ from o2o_mining.cli import main
 from o2o_mining.engine.snapshot import damaged_files, read_manifest
 from tests.scenarios.feeds import write
 
+# What they share is made once.
+pytestmark = pytest.mark.xdist_group("environment")
+
 NOBODY = 65534
 
 

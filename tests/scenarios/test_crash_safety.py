@@ -8,6 +8,9 @@ import pytest
 
 from benchmarks.crashes import Undisturbed, kill_and_run_again, prepare
 
+# What they share is made once.
+pytestmark = pytest.mark.xdist_group("crashes")
+
 MOMENTS = 12
 KILLS = 6
 

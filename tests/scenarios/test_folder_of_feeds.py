@@ -20,6 +20,9 @@ from pipelines.execution import Outcome
 from tests.scenarios.conftest import FIRST_PARTITION, Run, published
 from tests.scenarios.feeds import write
 
+# What they share is made once.
+pytestmark = pytest.mark.xdist_group("folder")
+
 
 def test_the_whole_job_gives_the_tables_worked_out_by_hand(shop: Outcome) -> None:
     assert shop.as_of == date(2024, 3, 21)

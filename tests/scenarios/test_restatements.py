@@ -17,6 +17,9 @@ from o2o_mining.simulator import World, write
 from pipelines.execution import Outcome
 from tests.scenarios.conftest import Run, miner, published
 
+# What they share is made once.
+pytestmark = pytest.mark.xdist_group("restatements")
+
 Again = Callable[[], Outcome]
 ORDERS = "order_id,customer_id,merchant_id,ordered_at,paid_amount,status,refunded_at,refunded_amount\n"
 TOUCHES = "touch_id,customer_id,touched_at,channel,action\n"

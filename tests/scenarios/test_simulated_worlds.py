@@ -15,6 +15,9 @@ from o2o_mining.simulator import World, evaluate, write
 from pipelines.execution import Outcome
 from tests.scenarios.conftest import Run, miner
 
+# What they share is made once.
+pytestmark = pytest.mark.xdist_group("worlds")
+
 
 @pytest.fixture(scope="module")
 def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -22,6 +22,9 @@ from o2o_mining.marts.steps import build_customer_features, build_known, build_p
 from o2o_mining.simulator import World, write
 from pipelines.house import House, open_house
 
+# What they share is made once.
+pytestmark = pytest.mark.xdist_group("leaving")
+
 WORLD = World(1_200, 400, "balanced", 5)
 EARLIER = WORLD.end - timedelta(days=91)
 OWN_TIMES = {"online_orders": "ordered_at", "offline_redemptions": "redeemed_at", "touches": "touched_at"}

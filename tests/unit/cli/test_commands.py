@@ -18,6 +18,9 @@ from pipelines.execution import run
 from pipelines.house import ui_command
 from tests.scenarios.feeds import write
 
+# What they share is made once.
+pytestmark = pytest.mark.xdist_group("commands")
+
 
 @pytest.fixture(scope="module")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:

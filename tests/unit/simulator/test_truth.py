@@ -20,6 +20,9 @@ from o2o_mining.simulator.outlook import foresee, recent
 from o2o_mining.simulator.visits import Visits
 from o2o_mining.simulator.worth import expected_worth
 
+# What they share is made once.
+pytestmark = pytest.mark.xdist_group("truth")
+
 
 def test_randomised_arms_show_the_truth_and_exposure_does_not(folder: Path) -> None:
     table = effects_by_hand(folder)
