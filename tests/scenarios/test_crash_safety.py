@@ -11,8 +11,8 @@ from benchmarks.crashes import Undisturbed, kill_and_run_again, prepare
 # What they share is made once.
 pytestmark = pytest.mark.xdist_group("crashes")
 
-MOMENTS = 12
-KILLS = 6
+MOMENTS = 8
+KILLS = 4
 
 
 @pytest.fixture(scope="module")

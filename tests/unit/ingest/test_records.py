@@ -80,7 +80,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     header=st.sampled_from([b"x\n", b"x,y\r\n", b'x,"y"\n', b'"x\ny",z\n', b"\xef\xbb\xbfx,y\n", b""]),
     pieces=st.lists(PIECES, max_size=40),

@@ -100,7 +100,7 @@ def test_what_makes_no_world_is_refused(arguments: dict[str, int | str], said: s
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_the_number_of_threads_changes_no_byte(tmp_path: Path, kind: str) -> None:
     for threads in ("1", "4"):
-        command = [sys.executable, "-m", "o2o_mining.cli", "simulate", "--customers", "3000", "--format", kind]
+        command = [sys.executable, "-m", "o2o_mining.cli", "simulate", "--customers", "600", "--format", kind]
         environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
         command += ["--out", str(tmp_path / threads)]
         subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603 - our own command
