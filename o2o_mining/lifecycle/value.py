@@ -11,6 +11,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from o2o_mining.core.errors import UsageError
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -56,12 +58,22 @@ class ValueModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             Shape (n,). Money that they brought; below 0 counts as 0.
         groups
             Shape (n,). The customer of each row, where one customer stands in several windows.
+
+        Raises
+        ------
+        UsageError
+            If the rows are of fewer than two customers.
         """
         X, y = validate_data(self, X, y, ensure_all_finite="allow-nan", y_numeric=True)
         money = np.maximum(np.asarray(y, dtype=np.float64), 0.0)
         some = np.maximum(money, _NOTHING)
         rows = np.arange(len(money)) if groups is None else np.asarray(groups)
-        folds = GroupKFold(min(_FOLDS, len(np.unique(rows))))
+        customers = len(np.unique(rows))
+        if customers < 2:
+            raise UsageError(
+                "value cannot be learned from one customer", next_step="pass rows of at least two customers"
+            )
+        folds = GroupKFold(min(_FOLDS, customers))
         mean = self._trees("poisson", len(money))
         unseen = cross_val_predict(mean, X, some, groups=rows, cv=folds)
         self._mean_ = mean.fit(X, some)

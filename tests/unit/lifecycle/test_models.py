@@ -81,6 +81,11 @@ def test_value_of_customers_who_bring_nothing_is_nothing() -> None:
     assert model.predict(pd.DataFrame({"x": [3.0]}))[0] == pytest.approx(0, abs=0.01)
 
 
+def test_value_is_not_learned_from_one_customer() -> None:
+    with pytest.raises(UsageError, match="value cannot be learned"):
+        ValueModel().fit(pd.DataFrame({"x": [1.0, 2.0]}), [3.0, 4.0], ["ann", "ann"])
+
+
 def test_reasons_name_what_raises_the_risk_with_its_values() -> None:
     inputs = pd.DataFrame({"recency_days": [64.0, 1.0], "n_purchases": [1.0, 9.0], "n_merchants": [1.0, 5.0]})
     features = pd.DataFrame({name: [np.nan, np.nan] for about in _declared().values() for name in about["values"]})
