@@ -12,6 +12,7 @@ _key = partial(Column, key=True)
 _opt = partial(Column, nullable=True)
 
 MODELS = (*events.TOUCH_MODELS, "markov", "shapley", "calibrated")
+PATH_SEPARATOR = " > "
 # The id of what is credited to no campaign.
 NO_CAMPAIGN = "(none)"
 
@@ -36,7 +37,11 @@ CAMPAIGN_ATTRIBUTION = Table(
         _opt("roas", "double", "Net revenue per money spent; null where nothing was spent."),
         _opt("cpa", "double", "Money spent per conversion; null where nothing was spent or nothing converted."),
         Column("assisted_conversions", "int", "Conversions in whose path it occurs but is not last."),
-        Column("share", "double", "Share of the model's conversions.", low=0, high=1),
+        Column(
+            "share",
+            "double",
+            "Share of the model's conversions; of shapley and calibrated also below 0 or above 1.",
+        ),
     ),
     checks=(
         Check(
@@ -44,7 +49,135 @@ CAMPAIGN_ATTRIBUTION = Table(
             "net_revenue = revenue - refunds",
             lambda t: t.net_revenue != t.revenue - t.refunds,
         ),
+        Check(
+            "share_is_a_part",
+            "share lies in 0..1, but for shapley and calibrated",
+            lambda t: ((t.share < 0) | (t.share > 1)) & t.model.notin(("shapley", "calibrated")),
+        ),
     ),
 )
 
-TABLES = (CAMPAIGN_ATTRIBUTION,)
+_window = (_key("window_start", "date", "First day of the window."), _key("window_end", "date", "Day after it; as_of."))
+
+PATH_SUMMARY = Table(
+    name="path_summary",
+    room="attribution",
+    kind=Kind.MINED,
+    row="One of the paths that most conversions came by in one window, or that most journeys without one took.",
+    columns=(
+        AS_OF,
+        *_window,
+        _key("outcome", "text", "How the journeys ended.", allowed=("converted", "lost")),
+        _key("rank", "int", "1 for the most frequent.", low=1),
+        Column("path", "text", "Channels in order, joined by ' > '."),
+        Column("journeys", "int", "Journeys that took it and ended so.", low=1),
+        Column("share", "double", "Share of all journeys that ended so.", low=0, high=1),
+        Column("conversion_rate", "double", "Share of the path's journeys that converted.", low=0, high=1),
+        Column("revenue", "money", "Money paid at the end of them."),
+    ),
+)
+
+PATH_HISTOGRAMS = Table(
+    name="path_histograms",
+    room="attribution",
+    kind=Kind.MINED,
+    row="How many conversions of one window took so many days, or so many touches.",
+    columns=(
+        AS_OF,
+        *_window,
+        _key("measure", "text", "Whole days from the first touch, or touches.", allowed=("days", "touches")),
+        _key("amount", "int", "How many; 0 touches is a purchase without any known.", low=0),
+        Column("conversions", "int", "Conversions.", low=1),
+        Column("share", "double", "Share of all conversions.", low=0, high=1),
+    ),
+)
+
+CHANNEL_TRANSITIONS = Table(
+    name="channel_transitions",
+    room="attribution",
+    kind=Kind.MINED,
+    row="How often journeys of one window moved from one channel to another: the Markov chain of order 1.",
+    columns=(
+        AS_OF,
+        *_window,
+        _key("from_state", "text", "Channel, or (start)."),
+        _key("to_state", "text", "Channel, (conversion) or (null)."),
+        Column("journeys", "int", "Moves.", low=1),
+        Column("probability", "double", "Share of all moves from there.", low=0, high=1),
+    ),
+)
+
+CHANNEL_ROLES = Table(
+    name="channel_roles",
+    room="attribution",
+    kind=Kind.MINED,
+    row="Which part one channel has in the journeys of one window.",
+    columns=(
+        AS_OF,
+        *_window,
+        _key("channel", "text", "The channel."),
+        Column("removal_effect", "double", "Part of all conversions lost without it, by Markov.", low=0, high=1),
+        Column("first_conversions", "double", "Conversions that it opened."),
+        Column("last_conversions", "double", "Conversions that it closed."),
+        Column("assisted_conversions", "int", "Conversions in whose path it occurs but is not last."),
+        _opt("assisted_per_last", "double", "Assisted per closed; above 1 it prepares more than it closes."),
+        Column("new_customer_conversions", "int", "First purchases of a customer that it closed.", low=0),
+        Column("returning_customer_conversions", "int", "Later purchases that it closed.", low=0),
+    ),
+)
+
+OUTCOMES = ("converted", "purchases", "net_revenue")
+METHODS = ("itt", "cuped", "did", "synthetic_control")
+
+INCREMENTALITY = Table(
+    name="incrementality",
+    room="attribution",
+    kind=Kind.MINED,
+    row="What one campaign changed of one outcome by one method, with its interval, or why that cannot be said.",
+    columns=(
+        AS_OF,
+        _key("campaign_id", "id", "The campaign."),
+        _key("outcome", "text", "Whether a customer bought, how often, and for how much net.", allowed=OUTCOMES),
+        _key("method", "text", "How it was reckoned.", allowed=METHODS),
+        Column("n_treatment", "int", "Customers drawn for the campaign, or reached by it.", low=0),
+        Column("n_control", "int", "Customers held out, or compared with.", low=0),
+        _opt("mean_treatment", "double", "Mean of the outcome, campaign's start to 14 days after its end."),
+        _opt("mean_control", "double", "Mean of those held out; weighted, with the change of time, without a draw."),
+        _opt("effect", "double", "Change per customer drawn or reached."),
+        _opt("effect_low", "double", "Lower end at 95 %."),
+        _opt("effect_high", "double", "Upper end at 95 %."),
+        _opt("p_value", "double", "Chance of an effect as large if there were none.", low=0, high=1),
+        _opt("total_effect", "double", "Effect times the customers drawn or reached."),
+        _opt("smallest_detectable_effect", "double", "What would be found four times of five.", low=0),
+        _opt(
+            "sample_ratio_p",
+            "double",
+            "Chance of so unequal groups by a fair draw; below .001 an alarm.",
+            low=0,
+            high=1,
+        ),
+        Column("label", "text", "What the figure rests on.", allowed=("experiment", "observational", "refused")),
+        _opt("reason_code", "text", "Why there is no figure, or why it is in doubt."),
+    ),
+    checks=(
+        Check(
+            "refused_without_a_figure",
+            "what is refused has a reason and no effect",
+            lambda t: (t.label == "refused") & (t.effect.notnull() | t.reason_code.isnull()),
+        ),
+        Check(
+            "interval_holds_effect",
+            "low <= effect <= high",
+            lambda t: (t.effect < t.effect_low) | (t.effect > t.effect_high),
+        ),
+    ),
+)
+
+TABLES = (
+    CAMPAIGN_ATTRIBUTION,
+    INCREMENTALITY,
+    PATH_SUMMARY,
+    PATH_HISTOGRAMS,
+    CHANNEL_TRANSITIONS,
+    CHANNEL_ROLES,
+)

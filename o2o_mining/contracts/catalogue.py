@@ -5,7 +5,18 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from o2o_mining.contracts import association, attribution, demand, events, lifecycle, marts, segmentation
+from o2o_mining.contracts import (
+    association,
+    attribution,
+    demand,
+    events,
+    lifecycle,
+    marts,
+    merchants,
+    offers,
+    response,
+    segmentation,
+)
 from o2o_mining.contracts.feeds import FEEDS
 from o2o_mining.contracts.schema import Kind, Table
 from o2o_mining.core.errors import UsageError
@@ -15,8 +26,11 @@ _MINED = (
     *segmentation.TABLES,
     *association.TABLES,
     *lifecycle.TABLES,
+    *response.TABLES,
+    *offers.TABLES,
     *attribution.TABLES,
     *demand.TABLES,
+    *merchants.TABLES,
 )
 TABLES: dict[str, Table] = {table.name: table for table in (*FEEDS, *events.TABLES, *_MINED)}
 

@@ -27,6 +27,21 @@ _RANGES = {
     "threads": (0, inf),
     "churn_horizon_days": (1, inf),
     "forecast_days": (1, inf),
+    "offers_per_customer": (1, inf),
+    "global_holdout_share": (0, 0.5),
+    "campaign_holdout_share": (0, 0.9),
+    "max_contacts_7d": (0, inf),
+    "max_contacts_30d": (0, inf),
+    "contact_gap_days": (0, inf),
+    "max_distance_m": (0, inf),
+    "default_margin_share": (0, 1),
+    "default_commission_share": (0, 1),
+    "default_contact_cost": (0, inf),
+    "assumed_incremental_share": (0, 1),
+    "weight_merchant": (0, inf),
+    "weight_customer": (0, inf),
+    "weight_platform": (0, inf),
+    "retention_share": (0, 1),
 }
 
 
@@ -56,6 +71,8 @@ class Settings:
         How many days demand is forecast, from as_of on.
     holidays_country
         Whose public holidays the forecast knows: an ISO 3166 code such as ``TW`` or ``US-NY``; empty for none.
+    phone_region
+        The country of phone numbers without ``+``: an ISO 3166 code such as ``TW``; empty where there is none.
     rules_history_days
         Days before as_of whose visits association rules come from.
     rules_within_days
@@ -66,6 +83,28 @@ class Settings:
         Most products in a rule about baskets, 2 or 3.
     rules_max_q
         Largest false discovery rate of the rules published.
+    offers_per_customer
+        Most offers that a plan sends to one customer.
+    global_holdout_share, campaign_holdout_share
+        Share of the customers kept without any offer, and without the offer of a campaign.
+    holdout_salt
+        What decides who is held out; with another salt others are.
+    max_contacts_7d, max_contacts_30d
+        So many contacts of campaigns within these days, and a customer gets no offer.
+    contact_gap_days
+        Least days between the last contact of a campaign and an offer.
+    max_distance_m
+        Farthest merchant of whom a customer gets an offer, in metres.
+    default_channel
+        How to send the offers of a campaign that names no channel.
+    default_margin_share, default_commission_share, default_contact_cost
+        Stand in for what no merchant and no log tells.
+    assumed_incremental_share
+        Share of redemptions taken to be caused by the coupon as long as nothing causal is known.
+    weight_merchant, weight_customer, weight_platform
+        What the value of an offer to each side counts in a plan.
+    retention_share
+        Share of a customer's net amount of 90 days that a visit more brings back.
     first_partition
         First ``as_of`` day that can be run.
     snapshots_kept
@@ -93,11 +132,29 @@ class Settings:
     churn_horizon_days: int = 90
     forecast_days: int = 28
     holidays_country: str = ""
+    phone_region: str = ""
     rules_history_days: int = 730
     rules_within_days: int = 30
     rules_min_support: float = 0.0002
     rules_max_items: int = 3
     rules_max_q: float = 0.02
+    offers_per_customer: int = 1
+    global_holdout_share: float = 0.02
+    campaign_holdout_share: float = 0.1
+    holdout_salt: str = "holdout"
+    max_contacts_7d: int = 3
+    max_contacts_30d: int = 8
+    contact_gap_days: int = 3
+    max_distance_m: float = 20_000.0
+    default_channel: str = "email"
+    default_margin_share: float = 0.3
+    default_commission_share: float = 0.1
+    default_contact_cost: float = 0.01
+    assumed_incremental_share: float = 0.5
+    weight_merchant: float = 1.0
+    weight_customer: float = 0.1
+    weight_platform: float = 0.1
+    retention_share: float = 0.05
     first_partition: date = date(2010, 1, 1)
     snapshots_kept: int = 5
     memory_limit: str = ""

@@ -20,6 +20,7 @@ from o2o_mining.engine.sql import literal, quoted, sql_type
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    import pyarrow as pa
 
 
 def home_path(path: Path | str | None = None, *, source: str = "") -> Path:
@@ -117,6 +118,13 @@ class Home:
         name = f"_query_{self._views}"
         self._ibis.con.execute(f"CREATE TEMP VIEW {name} AS {query}")
         return self._ibis.table(name)
+
+    def batches(self, rows: ir.Table, size: int) -> pa.RecordBatchReader:
+        """Return rows made of the published tables a batch at a time, for what need not lie in memory whole.
+
+        Until they are read, nothing else can be asked of this home.
+        """
+        return self._ibis.con.sql(self._ibis.compile(rows)).to_arrow_reader(size)
 
     def close(self) -> None:
         """Give the connection back."""

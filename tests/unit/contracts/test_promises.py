@@ -71,6 +71,13 @@ PUBLISHED = {
     "campaign_attribution": """as_of*:date window_start*:date window_end*:date model* level* id* lookback_days:int
         conversions:double revenue:money refunds:money net_revenue:money cost?:money roas?:double cpa?:double
         assisted_conversions:int share:double""",
+    "merchant_scorecards": """as_of*:date merchant_id* promise_gap:double promise_gap_low:double promise_gap_high:double
+        wait_gap_min?:double rating_gap?:double refund_share:double complaint_share:double
+        kept_reservations_share?:double service_score:double cost_score:double efficiency_score:double
+        peer_percentile:double band action_code?""",
+    "incrementality": """as_of*:date campaign_id* outcome* method* n_treatment:int n_control:int mean_treatment?:double
+        mean_control?:double effect?:double effect_low?:double effect_high?:double p_value?:double total_effect?:double
+        smallest_detectable_effect?:double sample_ratio_p?:double label reason_code?""",
 }
 
 ALLOWED = {
@@ -91,10 +98,33 @@ ALLOWED = {
     "campaign_attribution.model": """first last last_non_direct linear position j_shaped time_decay markov shapley
         calibrated""",
     "campaign_attribution.level": "channel campaign",
+    "incrementality.outcome": "converted purchases net_revenue",
+    "incrementality.method": "itt cuped did synthetic_control",
+    "incrementality.label": "experiment observational refused",
+    "path_summary.outcome": "converted lost",
+    "path_histograms.measure": "days touches",
     "demand_forecast.level": "total category merchant store",
     "demand_forecast.measure": "purchases net_revenue redemptions",
     "demand_forecast.method": "weighted_regression seasonal_naive",
     "market_analysis.dimension": "total category city category_city",
+    "merchant_scorecards.band": "good watch act",
+    "merchant_scorecards.action_code": "pause_offers lower_cap notify raise_cap",
+    "promise_gaps.level": "merchant store",
+    "promise_gaps.measure": "wait rating complaint refund reservation price all",
+    "merchant_changes.measure": "wait rating complaint refund reservation price",
+    "merchant_actions.action_code": "pause_offers lower_cap notify raise_cap",
+    "merchant_actions.band": "good watch act",
+    "response_scores.basis": "experiment observational propensity",
+    "response_quality.model": "redemption uplift",
+    "targeted_offers.basis": "experiment observational propensity",
+    "targeted_offers.margin_basis": "merchant setting",
+    "offer_holdouts.kind": "global campaign",
+    "offer_exclusions.reason_code": """no_consent fatigue do_not_disturb promise_gap not_eligible no_value other_offer
+        no_capacity out_of_budget""",
+    "bad_visit_costs.reach": "customer friends",
+    "bad_visit_costs.outcome": "purchases net_revenue",
+    "bad_visit_costs.label": "observational refused",
+    "bad_visit_costs.reason_code": "too_few unlike_before",
 }
 
 # Low and high of what a feed may hold; money and quantities are never negative.

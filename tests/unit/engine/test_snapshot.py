@@ -219,6 +219,15 @@ def test_the_days_of_a_table_are_in_order(opened: Home) -> None:
         opened.days("nothing")
 
 
+def test_rows_come_in_batches_in_their_order(opened: Home) -> None:
+    journeys = opened.table("journeys").select("journey_id").order_by("journey_id")
+    batches = list(opened.batches(journeys, 1_000))
+    assert sum(batch.num_rows for batch in batches) == 3_000
+    assert max(batch.num_rows for batch in batches) <= 2_048  # DuckDB's own batches are whole vectors
+    ids = [value for batch in batches for value in batch["journey_id"].to_pylist()]
+    assert ids == sorted(ids)
+
+
 def test_an_open_home_does_not_change_when_something_is_published(
     opened: Home, home: Path, engine: DuckDBEngine
 ) -> None:
