@@ -51,7 +51,7 @@ class Field:
     @property
     def is_share(self) -> bool:
         """Whether it is shown as a percentage."""
-        return self.type == "double" and (self.name == "share" or self.name.endswith("_share"))
+        return self.type == "double" and bool(re.search("(^|_)(share|probability)$|^uplift", self.name))
 
 
 def neutral(text: str) -> str:

@@ -1,22 +1,32 @@
-"""The members of a segment as a list for marketers: who may be written to, and nobody else."""
+"""The members of a segment as a list: who may be on it, and nobody else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from o2o_mining.core.errors import O2OError, UsageError
+from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.home import Home
-from o2o_mining.exports.consent import ASSUMED, MARKETING, REFUSED, SILENT, STATED, with_consent
+from o2o_mining.exports.audiences import Audience, release_audience
+from o2o_mining.exports.consent import MARKETING
 from o2o_mining.exports.headings import LANGUAGES
-from o2o_mining.exports.release import Content, ExportReport, Order, named, release, slice_day
+from o2o_mining.exports.release import Content, ExportReport, Order, Words, named, release, slice_day
+from o2o_mining.exports.standing import (
+    LISTED,
+    consent_said,
+    counted,
+    held_globally,
+    left_out,
+    listed,
+    notes,
+    refuse_nobody,
+    with_standing,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -34,15 +44,20 @@ def export_segment(
     home: Home,
     segment: str,
     *,
-    segment_name: Callable[[str, str], str],
+    segment_name: Words,
     settings: Settings,
     as_of: date | str | None = None,
     format: str = "csv",  # noqa: A002 - what the user calls it
     language: str | None = None,
     out: Path | str | None = None,
     requested_by: str | None = None,
+    platform: str = "",
+    operation: str = "",
+    dry_run: bool = False,
 ) -> ExportReport:
-    """Write the members of a segment who consent to marketing, with a manifest beside the file.
+    """Write the members of a segment who consent, for people or for an ad platform, with a manifest beside the file.
+
+    Nobody is listed who is held out of all offers: an ad would spoil the comparison that the holdout is for.
 
     Parameters
     ----------
@@ -57,7 +72,7 @@ def export_segment(
         Of the home. With ``assumed_consent`` those who never said a word are listed, and the file says so.
     as_of
         Day of the slice; the latest by default.
-    format, language, out, requested_by
+    format, language, out, requested_by, platform, operation, dry_run
         As ``Order`` has them.
 
     Returns
@@ -68,9 +83,9 @@ def export_segment(
     Raises
     ------
     UsageError
-        If there is no such segment, slice, format or language.
+        If there is no such segment, slice, format, language, platform or operation.
     O2OError
-        If nobody in the segment may be written to.
+        If nobody in the segment may be listed, or too few for the platform.
 
     Examples
     --------
@@ -80,9 +95,8 @@ def export_segment(
         ...
     o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
-    order = Order(settings, format, language, out, requested_by)
-    day = slice_day(home, "segments", as_of)
-    return release(_content(home, segment, day, order, segment_name), order, home)
+    order = Order(settings, format, language, out, requested_by, platform, operation, dry_run)
+    return _release(home, segment, order, slice_day(home, "segments", as_of), segment_name)
 
 
 def reachable_segments(home: Home, *, settings: Settings) -> list[str]:
@@ -110,65 +124,47 @@ def reachable_segments(home: Home, *, settings: Settings) -> list[str]:
     """
     day = slice_day(home, "segments", None)
     everybody = home.table("segments")
-    named = everybody.filter((everybody.as_of == ibis.literal(day)) & everybody.segment_code.notnull())
-    asked = with_consent(
-        named, home.table("customers"), home.table("consents"), purpose=MARKETING, assumed=settings.assumed_consent
-    )
-    may = asked.filter(asked.consent.isin([STATED, ASSUMED]))
+    members = everybody.filter((everybody.as_of == ibis.literal(day)) & everybody.segment_code.notnull())
+    asked = _with_standing(home, members, MARKETING, settings)
+    may = asked.filter(asked.consent.isin(LISTED))
     counted = may.group_by("segment_code").aggregate(members=may.count())
     codes = counted.order_by(ibis.desc("members"), "segment_code").to_pyarrow()["segment_code"].to_pylist()
     return [str(code) for code in codes]
 
 
-def _content(home: Home, segment: str, day: date, order: Order, segment_name: Callable[[str, str], str]) -> Content:
+def _release(home: Home, segment: str, order: Order, day: date, segment_name: Words) -> ExportReport:
     everybody = home.table("segments")
     everybody = everybody.filter(everybody.as_of == ibis.literal(day))
-    scheme, code, notes = find_segment([everybody], segment, segment_name, said=f"as of {day}")
-    assumed = order.settings.assumed_consent
-    members = _members(home, everybody.filter(is_member(everybody, scheme, code)), assumed=assumed)
-    bases = _counts(members)
-    may = members.filter(pc.is_in(members["consent"], pa.array([STATED, ASSUMED])))
-    if not may.num_rows:
-        raise O2OError(
-            f"nobody of the {members.num_rows} in segment {code} as of {day} may be written to: "
-            f"{bases.get(REFUSED, 0)} refused, {bases.get(SILENT, 0)} never said a word on marketing",
-            next_step="set assumed_consent = true in settings.toml if those who never said a word agreed elsewhere",
-        )
-    rows, fields = named(may, "segments", order, types={"consent": "text"}, segment_name=segment_name)
-    consent = {
-        "basis": "the last word in the snapshot",
-        "assumed_consent": assumed,
-        "rows_stated": bases.get(STATED, 0),
-        "rows_assumed": bases.get(ASSUMED, 0),
-    }
-    return Content(
-        stem=f"segment-{'' if scheme == 'rfm' else f'{scheme}-'}{code}-{day}",
-        title=segment_name(code, order.spoken),
-        rows=rows,
-        fields=fields,
-        said={
+    scheme, code, found = find_segment([everybody], segment, segment_name, said=f"as of {day}")
+    members = everybody.filter(is_member(everybody, scheme, code))
+    asked = _with_standing(home, members, order.purpose, order.settings)
+    known = asked.select("consent") if order.platform else asked.select(*_LISTED).order_by("customer_id")
+    rows = known.to_pyarrow()
+    counts = counted(rows)
+    refuse_nobody(counts, purpose=order.purpose, said=f"segment {code} as of {day}")
+    about: dict[str, Any] = {
+        "stem": f"segment-{'' if scheme == 'rfm' else f'{scheme}-'}{code}-{day}",
+        "said": {
             "table": "segments",
             "scheme": scheme,
             "segment": code,
             "as_of": str(day),
-            "purpose": MARKETING,
-            "consent": consent,
+            "purpose": order.purpose,
+            "consent": consent_said(counts, order.settings),
         },
-        left_out={reason: bases[reason] for reason in (REFUSED, SILENT) if reason in bases},
-        notes=(*notes, *_notes(bases, members.num_rows)),
-    )
+        "left_out": left_out(counts),
+        "notes": (*found, *notes(counts, purpose=order.purpose)),
+    }
+    if order.platform:
+        people = asked.filter(asked.consent.isin(LISTED)).select("customer_id")
+        return release_audience(Audience(people=people, **about), order, home)
+    words = {"segment_code": segment_name}
+    shown, fields = named(listed(rows), "segments", order, types={"consent": "text"}, words=words)
+    return release(Content(title=segment_name(code, order.spoken), rows=shown, fields=fields, **about), order, home)
 
 
-def _members(home: Home, members: ir.Table, *, assumed: bool) -> Any:
-    """Return the members with the basis of consent, sorted by key."""
-    known = with_consent(
-        members,
-        home.table("customers"),
-        home.table("consents"),
-        purpose=MARKETING,
-        assumed=assumed,
-    )
-    return known.select(*_LISTED).order_by("customer_id").to_pyarrow()
+def _with_standing(home: Home, members: ir.Table, purpose: str, settings: Settings) -> ir.Table:
+    return with_standing(home, members, purpose=purpose, settings=settings, held=held_globally(home))
 
 
 def is_member(segments: ir.Table, scheme: str, code: str) -> ir.BooleanValue:
@@ -178,7 +174,7 @@ def is_member(segments: ir.Table, scheme: str, code: str) -> ir.BooleanValue:
 
 
 def find_segment(
-    days: Sequence[ir.Table], asked: str, segment_name: Callable[[str, str], str], *, said: str
+    days: Sequence[ir.Table], asked: str, segment_name: Words, *, said: str
 ) -> tuple[str, str, tuple[str, ...]]:
     """Return the scheme and the code of a segment that is asked for, and a note where another scheme has it, too.
 
@@ -220,20 +216,3 @@ def _codes(segments: ir.Table, scheme: str) -> list[str]:
     column = segments[SCHEMES[scheme]]
     codes = segments.select(code=column.unnest() if scheme == "rule" else column).distinct().to_pyarrow()["code"]
     return [str(code) for code in codes.to_pylist() if code]
-
-
-def _counts(members: Any) -> dict[str, int]:
-    counted = members["consent"].value_counts().to_pylist()
-    return {str(entry["values"]): int(entry["counts"]) for entry in counted}
-
-
-def _notes(bases: dict[str, int], members: int) -> tuple[str, ...]:
-    notes = []
-    if bases.get(ASSUMED):
-        notes.append(
-            f"consent of {bases[ASSUMED]} customers is assumed (setting assumed_consent): they never said a word"
-        )
-    for reason, said in ((REFUSED, "refused marketing"), (SILENT, "never said a word on marketing")):
-        if bases.get(reason):
-            notes.append(f"{bases[reason]} of {members} customers left out: they {said}")
-    return tuple(notes)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from o2o_mining.exports.consent import ASSUMED, MARKETING, REFUSED, SILENT, STATED, with_consent
-from o2o_mining.exports.release import Content, ExportReport, Order, named, release
+from o2o_mining.exports.consent import MARKETING
+from o2o_mining.exports.release import Content, ExportReport, Order, Words, named, release
+from o2o_mining.exports.standing import consent_said, counted, held_globally, left_out, listed, with_standing
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
 
     from o2o_mining.engine.home import Home
 
-_TYPES = {"consent": "text", "change": "text", "from_code": "text", "to_code": "text"}
+_TYPES = {"change": "text", "from_code": "text", "to_code": "text", "consent": "text"}
 
 
 def export_moved(
@@ -29,7 +26,7 @@ def export_moved(
     code: str,
     days: tuple[date, date],
     order: Order,
-    segment_name: Callable[[str, str], str],
+    segment_name: Words,
 ) -> ExportReport:
     """Write who entered and who left a segment between two days and consents to marketing.
 
@@ -61,16 +58,14 @@ def export_moved(
         ...
     o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
-    assumed = order.settings.assumed_consent
-    asked = with_consent(moved, home.table("customers"), home.table("consents"), purpose=MARKETING, assumed=assumed)
-    rows = asked.select("customer_id", "change", "from_code", "to_code", "consent").order_by("customer_id").to_pyarrow()
-    may = rows.filter(pc.is_in(rows["consent"], pa.array([STATED, ASSUMED])))
-    bases = rows["consent"].to_pylist()
-    shown, fields = named(may, "segments", order, types=_TYPES, segment_name=segment_name)
+    asked = with_standing(home, moved, purpose=MARKETING, settings=order.settings, held=held_globally(home))
+    rows = asked.select("customer_id", *_TYPES).order_by("customer_id").to_pyarrow()
+    counts = counted(rows)
+    shown, fields = named(listed(rows), "segments", order, types=_TYPES, words={"segment_code": segment_name})
     said = {
         "table": "segments", "scheme": scheme, "segment": code, "from": str(days[0]), "to": str(days[1]),
         "purpose": MARKETING,
-        "consent": {"basis": "the last word in the snapshot", "assumed_consent": assumed},
+        "consent": consent_said(counts, order.settings),
     }  # fmt: skip
     content = Content(
         stem=f"moved-{'' if scheme == 'rfm' else f'{scheme}-'}{code}-{days[0]}-{days[1]}",
@@ -78,6 +73,6 @@ def export_moved(
         rows=shown,
         fields=fields,
         said=said,
-        left_out={reason: bases.count(reason) for reason in (REFUSED, SILENT) if reason in bases},
+        left_out=left_out(counts),
     )
     return release(content, order, home)

@@ -6,7 +6,8 @@ import getpass
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,8 +20,10 @@ from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.errors import O2OError, UsageError
 from o2o_mining.core.moments import parse_day
 from o2o_mining.engine.origin import rerun
+from o2o_mining.exports.consent import MARKETING
 from o2o_mining.exports.files import WRITERS, Field
 from o2o_mining.exports.headings import code_names, heading, known_language
+from o2o_mining.exports.specs import Spec, read_spec
 
 if TYPE_CHECKING:
     from o2o_mining.core.settings import Settings
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
 FORMATS = tuple(WRITERS)
 EXPORTS_FOLDER = "exports"
+MANIFEST = ".manifest.json"
+# From a code and a language to words.
+Words = Callable[[str, str], str]
 
 # The layout of files for people. The version changes when the same rows would give other bytes.
 SPEC = "people"
@@ -36,20 +42,26 @@ SPEC_VERSION = 2
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What left the house.
+    """What left the house, or would have.
 
     Attributes
     ----------
     path, manifest_path
-        The file and the manifest beside it.
+        The first file and the manifest beside it.
     rows
-        Rows of the file, without the heading.
+        Rows of all files, without headings.
     left_out
         Rows left out, by reason code.
     notes
         Sentences a user should read.
     manifest
-        What the manifest says.
+        What the manifest of the first file says.
+    files
+        All files, where a platform's cap needs several.
+    rejects_path
+        The values that could not be normalised; none if all could.
+    dry_run
+        Whether nothing was written.
     """
 
     path: Path
@@ -58,6 +70,9 @@ class ExportReport:
     left_out: Mapping[str, int]
     notes: tuple[str, ...]
     manifest: Mapping[str, Any]
+    files: tuple[Path, ...] = ()
+    rejects_path: Path | None = None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,18 +84,24 @@ class Order:
     settings
         Of the home: currency, usual language, assumed consent.
     format
-        ``csv``, ``xlsx`` or ``parquet``.
+        For people: ``csv``, ``xlsx`` or ``parquet``.
     language
-        Of headings and names: ``en``, ``zh-Hant`` or ``zh-Hans``; None for that of the settings.
+        For people, of headings and names: ``en``, ``zh-Hant`` or ``zh-Hans``; None for that of the settings.
     out
-        A file with the format's ending, or a folder; None for the ``exports`` of the home.
+        A file with the right ending, or a folder; None for the ``exports`` of the home.
     requested_by
         Who asks; None for the user of the operating system.
+    platform
+        The ad platform whose file it shall be, one of ``platforms()``; empty for a file for people.
+    operation
+        What shall be done with the list there, where the platform asks; empty for its default.
+    dry_run
+        Whether to say only what would be in the file and what would be left out.
 
     Raises
     ------
     UsageError
-        If there is no such format or language, or ``out`` has another ending.
+        If there is no such format, language, platform or operation, or ``out`` has another ending.
     """
 
     settings: Settings
@@ -88,34 +109,62 @@ class Order:
     language: str | None = None
     out: Path | str | None = None
     requested_by: str | None = None
+    platform: str = ""
+    operation: str = ""
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be made before anything is read."""
         if self.format not in WRITERS:
             raise UsageError(f"there is no format '{self.format}'", next_step=f"use one of {', '.join(FORMATS)}")
         known_language(self.spoken)
+        self._refuse_operation()
         ending = "" if self.out is None or Path(self.out).is_dir() else Path(self.out).suffix
-        if ending not in ("", f".{self.format}"):
-            raise UsageError(f"{self.out} does not end with .{self.format}", next_step="name a folder or such a file")
+        if ending not in ("", f".{self.ending}"):
+            raise UsageError(f"{self.out} does not end with .{self.ending}", next_step="name a folder or such a file")
+
+    def _refuse_operation(self) -> None:
+        known = self.spec.operations if self.spec else ()
+        if self.operation and self.operation not in known:
+            raise UsageError(
+                f"{self.platform or 'a file for people'} knows no operation '{self.operation}'",
+                next_step=f"use one of {', '.join(known)}" if known else "leave the operation out",
+            )
+
+    @property
+    def spec(self) -> Spec | None:
+        """The format of the platform's file; none for people."""
+        return read_spec(self.platform) if self.platform else None
 
     @property
     def spoken(self) -> str:
         """The language of the headings."""
         return self.settings.language if self.language is None else self.language
 
+    @property
+    def ending(self) -> str:
+        """How the name of the file ends."""
+        return self.spec.ending if self.spec else self.format
+
+    @property
+    def purpose(self) -> str:
+        """What customers on a list must have consented to."""
+        return self.spec.purpose if self.spec else MARKETING
+
     def path(self, home: Path, stem: str) -> Path:
         """Return the file to write; ``stem`` is the usual name without language and ending."""
         plain = re.sub(r"[^\w.=-]", "_", stem)
-        name = f"{plain}.{self.spoken}.{self.format}"
+        kind = "-".join(filter(None, (self.platform, self.operation))) or self.spoken
+        name = f"{plain}.{kind}.{self.ending}"
         if self.out is None:
             return home / EXPORTS_FOLDER / name
         out = Path(self.out)
-        return out if out.suffix == f".{self.format}" and not out.is_dir() else out / name
+        return out if out.suffix == f".{self.ending}" and not out.is_dir() else out / name
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds, checked and ready to leave.
+    """What a file for people holds, checked and ready to leave.
 
     Attributes
     ----------
@@ -149,42 +198,78 @@ def release(content: Content, order: Order, home: Home) -> ExportReport:
         If the folder cannot be written to.
     """
     path = order.path(home.path, content.stem)
-    manifest_path = path.with_name(f"{path.name}.manifest.json")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A hidden folder of the same disk, so that both files appear whole by a rename.
-        with TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-            made, beside = Path(folder) / path.name, Path(folder) / manifest_path.name
-            neutralised = WRITERS[order.format](made, content.rows, content.fields, content.title)
-            manifest = _manifest(content, order, home, made) | {"cells_neutralised": neutralised}
-            beside.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            made.replace(path)
-            beside.replace(manifest_path)
-    except OSError as error:
-        raise O2OError(f"{path} cannot be written: {error.strerror}", next_step="name another place") from error
+    with making(path, dry_run=order.dry_run) as folder:
+        made = folder / path.name
+        neutralised = WRITERS[order.format](made, content.rows, content.fields, content.title)
+        said = {
+            "spec": SPEC,
+            "spec_version": SPEC_VERSION,
+            "format": order.format,
+            "language": order.spoken,
+            "columns": [column.name for column in content.fields],
+            **content.said,
+        }
+        manifest = describe(made, content.rows.num_rows, said, content.left_out, order, home)
+        manifest["cells_neutralised"] = neutralised
+        write_manifest(made, manifest)
     notes = content.notes
     if neutralised:
         notes += (f"{neutralised} cells that a spreadsheet would take for a formula begin with an apostrophe",)
-    return ExportReport(path, manifest_path, content.rows.num_rows, dict(content.left_out), notes, manifest)
+    return ExportReport(
+        path=path,
+        manifest_path=path.with_name(path.name + MANIFEST),
+        rows=content.rows.num_rows,
+        left_out=dict(content.left_out),
+        notes=notes,
+        manifest=manifest,
+        files=(path,),
+        dry_run=order.dry_run,
+    )
 
 
-def _manifest(content: Content, order: Order, home: Home, made: Path) -> dict[str, Any]:
-    with made.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+@contextmanager
+def making(path: Path, *, dry_run: bool) -> Iterator[Path]:
+    """Give a hidden folder; what lies in it at the end appears whole beside ``path``, or nowhere in a dry run.
+
+    Raises
+    ------
+    O2OError
+        If the disk fails.
+    """
+    try:
+        if not dry_run:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        # Of the same disk, so that every file appears by a rename; manifests last.
+        with TemporaryDirectory(dir=None if dry_run else path.parent, prefix=".writing-") as folder:
+            yield Path(folder)
+            if not dry_run:
+                for file in sorted(Path(folder).iterdir(), key=lambda made: (made.name.endswith(MANIFEST), made.name)):
+                    file.replace(path.with_name(file.name))
+    except OSError as error:
+        raise O2OError(f"{path} cannot be written: {error.strerror}", next_step="name another place") from error
+
+
+def describe(
+    file: Path, rows: int, said: Mapping[str, Any], left_out: Mapping[str, int], order: Order, home: Home
+) -> dict[str, Any]:
+    """Return what the manifest of a file says."""
+    with file.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     return {
-        "file": made.name,
-        "rows": content.rows.num_rows,
+        "file": file.name,
+        "rows": rows,
         "sha256": sha256,
-        "spec": SPEC,
-        "spec_version": SPEC_VERSION,
-        "format": order.format,
-        "language": order.spoken,
-        "columns": [column.name for column in content.fields],
         "snapshot": home.manifest["snapshot"],
-        **content.said,
-        "left_out": [{"reason": reason, "rows": rows} for reason, rows in sorted(content.left_out.items())],
+        **said,
+        "left_out": [{"reason": reason, "rows": count} for reason, count in sorted(left_out.items())],
         "requested_by": order.requested_by or _user(),
     }
+
+
+def write_manifest(file: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest beside a file."""
+    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    file.with_name(file.name + MANIFEST).write_text(text, encoding="utf-8")
 
 
 def slice_day(home: Home, table: str, as_of: date | str | None) -> date:
@@ -210,12 +295,7 @@ def slice_day(home: Home, table: str, as_of: date | str | None) -> date:
 
 
 def named(
-    rows: pa.Table,
-    table: str,
-    order: Order,
-    *,
-    types: Mapping[str, str],
-    segment_name: Callable[[str, str], str] | None,
+    rows: pa.Table, table: str, order: Order, *, types: Mapping[str, str], words: Mapping[str, Words]
 ) -> tuple[pa.Table, list[Field]]:
     """Return rows with names beside their codes, and their fields.
 
@@ -229,30 +309,36 @@ def named(
         Says the language and the currency.
     types
         Types of columns that are not in the contract.
-    segment_name
-        From a ``segment_code`` or a trait and a language to its name; None leaves the codes alone.
+    words
+        For columns whose codes only another room can name: from a code and a language to its name.
     """
     declared = {column.name: column.type for column in contract(table).columns} | dict(types)
     columns: dict[str, Any] = {}
     for name in rows.column_names:
         columns[name] = rows[name]
         names = code_names(name, order.spoken)
-        if name == "segment_code" and segment_name is not None:
-            codes = rows[name].unique().to_pylist()
-            names = {code: segment_name(code, order.spoken) for code in codes if code is not None}
-        if name == "traits" and segment_name is not None:
-            said = [
-                "; ".join(segment_name(code, order.spoken) for code in codes or []) for codes in rows[name].to_pylist()
-            ]
-            columns["traits_name"] = pa.array(said, pa.string())
-            declared["traits_name"] = "text"
+        if name in words:
+            names = _said_by(words[name], rows[name], order.spoken)
         if names:
-            beside = name.removesuffix("_code") + "_name"
-            columns[beside] = pa.array((names.get(code, code) for code in rows[name].to_pylist()), pa.string())
+            beside = re.sub("_codes?$", "", name) + "_name"
+            columns[beside] = pa.array([_in_words(held, names) for held in rows[name].to_pylist()], pa.string())
             declared[beside] = "text"
     currency = order.settings.currency
     fields = [Field(name, declared[name], heading(table, name, order.spoken, currency=currency)) for name in columns]
     return pa.table(columns), fields
+
+
+def _said_by(word: Words, column: pa.ChunkedArray, language: str) -> dict[str, str]:
+    """Return the name of each code in a column of codes or of lists of codes."""
+    codes = column.combine_chunks()
+    codes = codes.flatten() if pa.types.is_list(codes.type) else codes
+    return {code: word(code, language) for code in codes.unique().to_pylist() if code is not None}
+
+
+def _in_words(held: str | list[str] | None, names: Mapping[str, str]) -> str | None:
+    if isinstance(held, list):
+        return "; ".join(names[code] for code in held)
+    return None if held is None else names.get(held, held)
 
 
 def _user() -> str:

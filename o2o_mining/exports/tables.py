@@ -141,7 +141,8 @@ def _content(
             next_step="ask for larger groups",
         )
     shown = asked.filter(pa.array([reason is None for reason in reasons], pa.bool_())).drop_columns(["_left_out"])
-    filled, fields = named(shown, table, order, types={}, segment_name=segment_name)
+    words = {} if segment_name is None else {"segment_code": segment_name, "traits": segment_name}
+    filled, fields = named(shown, table, order, types={}, words=words)
     said: dict[str, Any] = {
         "table": table,
         "as_of": str(day) if day else None,

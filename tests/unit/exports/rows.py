@@ -63,3 +63,14 @@ def credit(id_: str = "search", **more: Any) -> dict[str, Any]:
 def profile(segment_code: str, customers: int, scheme: str = "rfm") -> dict[str, Any]:
     """Return a row of segment_profiles."""
     return {"scheme": scheme, "segment_code": segment_code, "customers": customers, "recency_cuts": [30.0, 7.0]}
+
+
+def offer(customer_id: str, campaign_id: str = "spring", **more: Any) -> dict[str, Any]:
+    """Return a row of targeted_offers."""
+    row = {"campaign_id": campaign_id, "coupon_id": "k", "basis": "experiment", "rank": 1, "reason_codes": ["near:850"]}
+    return {"customer_id": customer_id, **row, **more}
+
+
+def held(customer_id: str, campaign_id: str, kind: str) -> dict[str, Any]:
+    """Return a row of offer_holdouts."""
+    return {"customer_id": customer_id, "campaign_id": campaign_id, "kind": kind}

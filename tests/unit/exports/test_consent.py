@@ -82,7 +82,9 @@ def test_a_file_on_assumed_consent_says_so_in_itself_its_manifest_and_the_report
 
 def test_a_list_that_is_empty_for_lack_of_consent_is_refused_with_count_and_setting(publish: Publish) -> None:
     home = publish(segments=[member("a"), member("b"), member("c")], consents=[says("a", False)])
-    with pytest.raises(O2OError, match=r"nobody of the 3 .* 1 refused, 2 never said .*assumed_consent") as raised:
+    with pytest.raises(
+        O2OError, match=r"nobody of the 3 .* 1 refused marketing, 2 never said .*assumed_consent"
+    ) as raised:
         export_segment(home, "champions", segment_name=segment_name, settings=SETTINGS)
     assert not isinstance(raised.value, UsageError)
     assert not (home.path / "exports").exists()
