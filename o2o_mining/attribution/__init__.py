@@ -1,11 +1,12 @@
 """What did each campaign and channel bring, in money, with refunds taken off?
 
 Reads ``purchases``, ``journeys`` and ``journey_touches``, whole and as known before as_of, and the feeds ``campaigns``,
-``campaign_costs`` and ``touches``. Owns ``attribution_ledger`` and ``campaign_attribution``.
+``campaign_costs``, ``touches`` and ``assignments``. Owns ``attribution_ledger``, ``campaign_attribution``,
+``incrementality``, ``path_summary``, ``path_histograms``, ``channel_transitions`` and ``channel_roles``.
 """
 
 from __future__ import annotations
 
-from o2o_mining.attribution.paths import attribute
+from o2o_mining.attribution.paths import attribute, removal_effects
 
-__all__ = ["attribute"]
+__all__ = ["attribute", "removal_effects"]

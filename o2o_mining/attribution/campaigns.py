@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import ibis
 
 from o2o_mining.attribution.cents import to_cents, to_money
+from o2o_mining.attribution.channels import PARTS
 from o2o_mining.attribution.credits import credited_touches
 from o2o_mining.attribution.models import DIRECT
+from o2o_mining.attribution.windows import last_window, window_starts
 from o2o_mining.contracts.attribution import NO_CAMPAIGN
 from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.engine.portable import moment, share
@@ -20,11 +23,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 LEVELS = ("channel", "campaign")
-_WINDOW_DAYS = (90, 30)
-_EPOCH = date(1970, 1, 1)
-
-# Shares are added up as whole parts of a conversion, since sums of floats differ from run to run.
-_PARTS = 1e15
 
 
 @dataclass(frozen=True)
@@ -48,25 +46,16 @@ class Known:
     touches: ir.Table
 
 
-def window_starts(as_of: date) -> tuple[date, ...]:
-    """Return the first days of the windows that end before as_of, the longest first.
-
-    Examples
-    --------
-    >>> [str(day) for day in window_starts(date(2017, 7, 1))]
-    ['1970-01-01', '2017-04-02', '2017-06-01']
-    """
-    return (_EPOCH, *(as_of - timedelta(days=days) for days in _WINDOW_DAYS))
-
-
 def campaign_attribution(
     known: Known,
     *,
     as_of: date,
     lookback_days: int,
     models: Sequence[str] = TOUCH_MODELS,
+    beside: ir.Table | None = None,
+    models_beside: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> ir.Table:
-    """One channel or campaign in one window: what one touch-level model credits to it, beside what was spent.
+    """One channel or campaign in one window: what one model credits to it, beside what was spent.
 
     Parameters
     ----------
@@ -78,6 +67,10 @@ def campaign_attribution(
         How far back the touches of the journeys count.
     models
         Touch-level models, those of the ledger.
+    beside
+        What other models credit, as ``channels.channel_credit`` gives it.
+    models_beside
+        The other models of each level.
 
     Returns
     -------
@@ -85,15 +78,16 @@ def campaign_attribution(
         The columns of ``campaign_attribution`` without as_of. Every channel and campaign seen has a row in every
         window and model, those without credit too; credit without a campaign is ``(none)``.
     """
-    credit = _credit(known, as_of=as_of)
+    credit = _by_level(touch_credit(known, as_of=as_of))
     assists = _assists(known, as_of=as_of)
     ids = _ids(known, credit, as_of=as_of)
-    grid = ids.mutate(model=ibis.array(list(models)).unnest()).mutate(
-        window=ibis.array([ibis.literal(number, "int64") for number in range(len(window_starts(as_of)))]).unnest()
-    )
+    credited = _over_windows(credit, as_of=as_of)
+    if beside is not None:
+        credited = credited.union(beside.select(*credited.columns).cast(credited.schema()))
+    grid = _grid(ids, {level: (*models, *models_beside.get(level, ())) for level in LEVELS}, as_of=as_of)
     keys = ["window", "level", "id"]
     rows = (
-        grid.left_join(_over_windows(credit, as_of=as_of), [*keys, "model"], rname="{name}_credit")
+        grid.left_join(credited, [*keys, "model"], rname="{name}_credit")
         .left_join(_over_windows(assists, as_of=as_of), keys, rname="{name}_assist")
         .left_join(_spent(known, as_of=as_of), keys, rname="{name}_cost")
         .cross_join(_spending_known(known, as_of=as_of))
@@ -114,10 +108,18 @@ def campaign_attribution(
     return _reckoned(filled, as_of=as_of, lookback_days=lookback_days)
 
 
+def _grid(ids: ir.Table, models: Mapping[str, Sequence[str]], *, as_of: date) -> ir.Table:
+    """One channel or campaign in one window by one of the models of its level."""
+    rows = (
+        ids.filter(ids.level == level).mutate(model=ibis.array(list(names)).unnest()) for level, names in models.items()
+    )
+    return ibis.union(*rows).mutate(window=_numbers(as_of).unnest())
+
+
 def _reckoned(rows: ir.Table, *, as_of: date, lookback_days: int) -> ir.Table:
     """One row as published, divided last."""
     net_cents = rows.revenue_cents - rows.refund_cents
-    conversions = rows.parts.cast("float64") / _PARTS
+    conversions = rows.parts.cast("float64") / float(PARTS)
     cost = to_money(rows.cost_cents)
     all_parts = rows.parts.sum().over(group_by=[rows.window, rows.model, rows.level])
     starts = [(rows.window == number, ibis.literal(day)) for number, day in enumerate(window_starts(as_of))]
@@ -140,18 +142,14 @@ def _reckoned(rows: ir.Table, *, as_of: date, lookback_days: int) -> ir.Table:
     )
 
 
-def _last_window(at: ir.TimestampValue, as_of: date) -> ir.IntegerValue:
-    """Return the number of the shortest window that a moment before as_of lies in; windows lie in one another."""
-    starts = list(enumerate(window_starts(as_of)))
-    return ibis.cases(
-        *((at >= moment(day), ibis.literal(number, "int64")) for number, day in reversed(starts)), else_=-1
-    )
+def _numbers(as_of: date) -> ir.ArrayValue:
+    """Return the numbers of all windows."""
+    return ibis.array([ibis.literal(number, "int64") for number in range(len(window_starts(as_of)))])
 
 
 def _over_windows(rows: ir.Table, *, as_of: date) -> ir.Table:
     """One sum over a whole window, from rows that each belong to the shortest window they lie in."""
-    numbers = ibis.array([ibis.literal(number, "int64") for number in range(len(window_starts(as_of)))])
-    spread = rows.mutate(window=numbers.unnest())
+    spread = rows.mutate(window=_numbers(as_of).unnest())
     within = spread.filter(spread.window <= spread.last_window)
     keys = [name for name in ("window", "level", "id", "model") if name in within.columns]
     sums = {name: within[name].sum() for name in within.columns if name not in (*keys, "last_window")}
@@ -166,14 +164,27 @@ def _by_level(rows: ir.Table) -> ir.Table:
     ).drop("channel", "campaign_id")
 
 
-def _credit(known: Known, *, as_of: date) -> ir.Table:
-    """One channel or campaign: what one model credits to it, of the conversions with one shortest window."""
-    summed = ibis.union(
+def touch_credit(known: Known, *, as_of: date) -> ir.Table:
+    """One channel and campaign: what one touch-level model credits to it of the conversions with one shortest window.
+
+    Parameters
+    ----------
+    known
+        The tables looked at.
+    as_of
+        The windows end before this UTC day.
+
+    Returns
+    -------
+    ibis.Table
+        ``model``, ``channel``, ``campaign_id``, ``last_window``, ``parts`` of conversions, ``revenue_cents``,
+        ``refund_cents``. Credit and refunds are rows of their own.
+    """
+    # Over millions of entries most of the work is in these sums; both levels are made from their few rows.
+    return ibis.union(
         _summed(known.ledger.filter(known.ledger.kind == "credit"), as_of=as_of),
         _summed(_refunds_when_bought(known), as_of=as_of),
     )
-    # Over millions of entries most of the work is in these sums; both levels are made from their few rows.
-    return _by_level(summed)
 
 
 def _refunds_when_bought(known: Known) -> ir.Table:
@@ -186,9 +197,9 @@ def _refunds_when_bought(known: Known) -> ir.Table:
 def _summed(entries: ir.Table, *, as_of: date) -> ir.Table:
     """One channel and campaign with the entries of one kind, by model and shortest window."""
     is_credit = entries.kind == "credit"
-    rows = entries.mutate(last_window=_last_window(entries.credited_at, as_of))
+    rows = entries.mutate(last_window=last_window(entries.credited_at, as_of))
     summed = rows.group_by(["model", "channel", "campaign_id", "last_window"]).aggregate(
-        parts=is_credit.ifelse((rows.share * _PARTS).round().cast("decimal(38, 0)"), 0).sum(),
+        parts=is_credit.ifelse((rows.share * float(PARTS)).round().cast("decimal(38, 0)"), 0).sum(),
         credited=is_credit.ifelse(rows.amount, 0).sum(),
         refunded=is_credit.ifelse(0, rows.amount).sum(),
     )
@@ -200,7 +211,7 @@ def _summed(entries: ir.Table, *, as_of: date) -> ir.Table:
 def _assists(known: Known, *, as_of: date) -> ir.Table:
     """One channel or campaign: the conversions with one shortest window that have it in their path, but not last."""
     touches = credited_touches(known.journeys, known.journey_touches)
-    when = known.purchases.select("purchase_id", last_window=_last_window(known.purchases.purchased_at, as_of))
+    when = known.purchases.select("purchase_id", last_window=last_window(known.purchases.purchased_at, as_of))
     placed = (
         touches.filter(touches.n > 1)
         .inner_join(when, "purchase_id")
@@ -246,14 +257,14 @@ def _spent(known: Known, *, as_of: date) -> ir.Table:
         costs.select(
             "channel",
             "campaign_id",
-            last_window=_last_window(costs.spent_on.cast("timestamp(6)"), as_of),
+            last_window=last_window(costs.spent_on.cast("timestamp(6)"), as_of),
             campaign_cents=to_cents(costs.cost),
             touch_cents=ibis.literal(0, "int64"),
         ),
         touches.select(
             "channel",
             "campaign_id",
-            last_window=_last_window(touches.touched_at, as_of),
+            last_window=last_window(touches.touched_at, as_of),
             campaign_cents=ibis.literal(0, "int64"),
             touch_cents=to_cents(touches.cost),
         ),

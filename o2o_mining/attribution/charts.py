@@ -9,6 +9,8 @@ import plotly.graph_objects as go
 from o2o_mining.contracts.attribution import MODELS, NO_CAMPAIGN
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 _MOST_BARS = 30
@@ -81,5 +83,148 @@ def campaign_returns(campaigns: pd.DataFrame, *, model: str) -> go.Figure:
         title=f"Net revenue by campaign, {model}: {credited:.1%} of all net revenue has a campaign",
         xaxis={"title": "net revenue"},
         yaxis={"autorange": "reversed", "type": "category"},
+    )
+    return figure
+
+
+def campaign_effects(found: pd.DataFrame) -> go.Figure:
+    """Draw what each campaign changed of the number of purchases, with its interval, and name what is refused.
+
+    Parameters
+    ----------
+    found
+        The columns of ``incrementality`` without as_of.
+    """
+    rows = found[found["outcome"] == "purchases"].drop_duplicates("campaign_id", keep="last").head(_MOST_BARS)
+    figure = go.Figure()
+    for label in ("experiment", "observational"):
+        some = rows[rows["label"] == label]
+        figure.add_scatter(
+            x=some["effect"],
+            y=some["campaign_id"],
+            name=label,
+            mode="markers",
+            error_x={
+                "array": some["effect_high"] - some["effect"],
+                "arrayminus": some["effect"] - some["effect_low"],
+            },
+        )
+    refused = rows["campaign_id"][rows["label"] == "refused"].tolist()
+    told = f"; no figure can be given for {len(refused)}: {', '.join(refused)}" if refused else ""
+    figure.update_layout(
+        title=f"Purchases per customer that each campaign brought{told}",
+        xaxis={"title": "purchases per customer drawn or reached, 95 %", "zeroline": True},
+        yaxis={"autorange": "reversed", "type": "category"},
+    )
+    return figure
+
+
+def cumulative_effects(days: Mapping[str, pd.DataFrame]) -> go.Figure:
+    """Draw the effect on the share that bought as it was found up to each day, with intervals that hold on all days.
+
+    Parameters
+    ----------
+    days
+        By campaign: ``day``, ``effect``, ``low``, ``high``.
+    """
+    figure = go.Figure()
+    for name, rows in list(days.items())[:_MOST_BARS]:
+        # One campaign is shown, the others are there for the asking.
+        shown = True if name == next(iter(days)) else "legendonly"
+        for column, dash in (("effect", "solid"), ("low", "dot"), ("high", "dot")):
+            figure.add_scatter(
+                x=rows["day"],
+                y=rows[column],
+                name=name,
+                legendgroup=name,
+                showlegend=column == "effect",
+                visible=shown,
+                line={"dash": dash},
+            )
+    figure.update_layout(
+        title="Effect on the share that bought, as found up to each day; the intervals hold on all days at once",
+        xaxis={"title": "day of the campaign"},
+        yaxis={"title": "treatment less control", "tickformat": ".1%"},
+    )
+    return figure
+
+
+def top_paths(summary: pd.DataFrame) -> go.Figure:
+    """Draw the paths that most conversions came by, and that most journeys without one took.
+
+    Parameters
+    ----------
+    summary
+        ``outcome``, ``rank``, ``path``, ``journeys``, of one window.
+    """
+    figure = go.Figure()
+    for outcome in ("converted", "lost"):
+        rows = summary[summary["outcome"] == outcome].head(_MOST_BARS // 2)
+        figure.add_bar(x=rows["journeys"], y=rows["path"], name=outcome, orientation="h")
+    figure.update_layout(
+        title="The paths most taken",
+        xaxis={"title": "journeys"},
+        yaxis={"autorange": "reversed", "type": "category"},
+    )
+    return figure
+
+
+def time_to_convert(histograms: pd.DataFrame) -> go.Figure:
+    """Draw how many days and how many touches conversions took.
+
+    Parameters
+    ----------
+    histograms
+        ``measure``, ``amount``, ``share``, of one window.
+    """
+    figure = go.Figure()
+    for measure in ("days", "touches"):
+        rows = histograms[histograms["measure"] == measure].sort_values("amount")
+        figure.add_bar(x=rows["amount"], y=rows["share"], name=measure)
+    figure.update_layout(
+        title="Days from the first touch, and touches, until the purchase",
+        xaxis={"title": "days or touches"},
+        yaxis={"title": "share of conversions", "tickformat": ".0%"},
+    )
+    return figure
+
+
+def transition_matrix(transitions: pd.DataFrame) -> go.Figure:
+    """Draw from which channel journeys move where.
+
+    Parameters
+    ----------
+    transitions
+        ``from_state``, ``to_state``, ``probability``, of one window.
+    """
+    matrix = transitions.pivot_table(index="from_state", columns="to_state", values="probability")
+    figure = go.Figure(
+        go.Heatmap(
+            x=matrix.columns.tolist(),
+            y=matrix.index.tolist(),
+            z=matrix,
+            colorscale="Blues",
+            texttemplate="%{z:.0%}",
+            hovertemplate="%{y} to %{x}: %{z:.1%}<extra></extra>",
+        )
+    )
+    figure.update_layout(title="Where journeys move next", yaxis={"autorange": "reversed"})
+    return figure
+
+
+def channel_parts(roles: pd.DataFrame) -> go.Figure:
+    """Draw what is lost without each channel, beside how often it assists for each time it closes.
+
+    Parameters
+    ----------
+    roles
+        ``channel``, ``removal_effect``, ``assisted_per_last``, of one window.
+    """
+    rows = roles.sort_values("removal_effect", ascending=False).head(_MOST_BARS)
+    labels = ["" if ratio != ratio else f"assists {ratio:.2f} per close" for ratio in rows["assisted_per_last"]]
+    figure = go.Figure(go.Bar(x=rows["channel"], y=rows["removal_effect"], text=labels))
+    figure.update_layout(
+        title="Part of all conversions lost without a channel, by the Markov chain",
+        yaxis={"title": "removal effect", "tickformat": ".0%"},
     )
     return figure

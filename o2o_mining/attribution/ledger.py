@@ -112,7 +112,7 @@ def entries(credited: ir.Table, *, models: Sequence[str] = TOUCH_MODELS) -> ir.T
         The columns of ``attribution_ledger``.
     """
     for model in models:
-        check_model(model)
+        check_model(model, TOUCH_MODELS)
     booked = (
         _booked(credited.filter(credited.kind == kind), model, kind) for model in sorted(models) for kind in KINDS
     )

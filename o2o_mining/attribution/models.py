@@ -1,7 +1,8 @@
-"""The touch-level models: how the credit of one conversion is shared out among its touches."""
+"""The models by name, and how the touch-level ones share out the credit of one conversion among its touches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from o2o_mining.contracts.events import TOUCH_MODELS
@@ -12,6 +13,9 @@ DIRECT = "direct"
 
 HALF_LIFE_DAYS = 7.0
 PATH_MODELS = ("markov", "shapley")
+"""The models that credit channels, from all paths together."""
+
+ALL_MODELS = (*TOUCH_MODELS, *PATH_MODELS)
 
 
 @dataclass(frozen=True)
@@ -38,23 +42,27 @@ ENDS = {
 }
 
 
-def check_model(model: str) -> None:
-    """Refuse what is no touch-level model.
+def check_model(model: str, among: Sequence[str] = ALL_MODELS) -> None:
+    """Refuse what is no model.
+
+    Parameters
+    ----------
+    model
+        The name.
+    among
+        The models that there are.
 
     Raises
     ------
     UsageError
-        If the model is unknown, or credits channels rather than touches.
+        If it is not among them.
 
     Examples
     --------
     >>> check_model("linear")
     """
-    available = f"use one of {', '.join(TOUCH_MODELS)}"
-    if model in PATH_MODELS:
-        raise UsageError(f"model '{model}' is not available yet", next_step=available)
-    if model not in TOUCH_MODELS:
-        raise UsageError(f"there is no model '{model}'", next_step=available)
+    if model not in among:
+        raise UsageError(f"there is no model '{model}'", next_step=f"use one of {', '.join(among)}")
 
 
 def check_half_life(half_life_days: float) -> None:

@@ -1,4 +1,4 @@
-"""The ledger of credits, and what each channel and campaign brought."""
+"""The ledger of credits, what each channel and campaign brought, and what would not have come without it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import dagster as dg
 
 from o2o_mining.attribution import steps
 from pipelines.assets import Days, table_assets
+
+_PATHS = ("path_summary", "path_histograms", "channel_transitions", "channel_roles")
 
 
 def assets(days: Days) -> list[dg.AssetsDefinition]:
@@ -24,9 +26,21 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             name="attribution_ledger",
         ),
         table_assets(
-            {"campaign_attribution": [*known, "campaigns", "campaign_costs", "touches"]},
+            {"campaign_attribution": [*known, "incrementality", "campaigns", "campaign_costs", "touches"]},
             lambda house, day: steps.build_campaign_attribution(house.engine, as_of=day, settings=house.settings),
             name="campaign_attribution",
+            days=days,
+        ),
+        table_assets(
+            {"incrementality": ["known_purchases", "campaigns", "assignments", "touches"]},
+            lambda house, day: steps.build_incrementality(house.engine, as_of=day),
+            name="incrementality",
+            days=days,
+        ),
+        table_assets(
+            {table: [*known, "campaign_attribution"] for table in _PATHS},
+            lambda house, day: steps.build_channel_roles(house.engine, as_of=day, settings=house.settings),
+            name="channel_roles",
             days=days,
         ),
     ]

@@ -189,7 +189,7 @@ def test_amounts_beyond_float64_are_split_exactly(engine: DuckDBEngine) -> None:
 
 def test_an_unknown_model_or_half_life_is_refused() -> None:
     world = World([Buy("o:1")])
-    with pytest.raises(UsageError, match="not available yet"):
+    with pytest.raises(UsageError, match="no model"):
         ledger(*world.events(), models=("markov",))
     with pytest.raises(UsageError, match="half_life_days"):
         ledger(*world.events(), half_life_days=0)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from o2o_mining.attribution import attribute
+from o2o_mining.attribution.models import ALL_MODELS
 from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.core.errors import UsageError
 from tests.unit.attribution.worlds import expected_shares
@@ -90,17 +91,11 @@ def test_a_channel_that_comes_twice_is_credited_twice() -> None:
 
 
 def test_no_paths_give_no_channels() -> None:
-    empty = _paths(path=pd.Series(dtype=str), conversions=[], value=[], gaps_days=[])
-    for model in TOUCH_MODELS:
+    empty = _paths(path=pd.Series(dtype=str), conversions=[], value=[], nulls=[], gaps_days=[])
+    for model in ALL_MODELS:
         credited = attribute(empty, model=model)
         assert list(credited.columns) == ["channel", "conversions", "value"]
         assert credited.empty
-
-
-@pytest.mark.parametrize("model", ["markov", "shapley"])
-def test_models_of_channels_say_what_is_available(model: str) -> None:
-    with pytest.raises(UsageError, match=r"not available yet.*time_decay"):
-        attribute(_paths(path=["a"], conversions=[1], value=[1.0]), model=model, order=2)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +105,20 @@ def test_models_of_channels_say_what_is_available(model: str) -> None:
         ({"path": ["a"], "conversions": [1]}, {"model": "last"}, "lacks value"),
         ({"path": ["a"], "conversions": [1], "value": [1.0]}, {"model": "u_shape"}, "no model 'u_shape'"),
         ({"path": ["a"], "conversions": [1], "value": [1.0]}, {"model": "last", "order": 0}, "order = 0"),
+        (
+            {"path": ["a"], "conversions": [1], "value": [1.0], "nulls": [1]},
+            {"model": "markov", "order": 5},
+            "order = 5",
+        ),
+        ({"path": ["a"], "conversions": [1], "value": [1.0]}, {"model": "markov"}, "lacks nulls"),
+        ({"path": ["a"], "conversions": [1], "value": [1.0]}, {"model": "shapley"}, "lacks nulls"),
+        ({"path": ["a"], "conversions": [1], "value": [1.0], "nulls": [-1]}, {"model": "markov"}, "nulls of paths"),
+        (
+            {"path": ["a"], "conversions": [np.inf], "value": [1.0], "nulls": [1]},
+            {"model": "shapley"},
+            "conversions of",
+        ),
+        ({"path": ["a"], "conversions": [0], "value": [1.0], "nulls": [1]}, {"model": "shapley"}, "no conversion"),
         ({"path": ["a"], "conversions": [1], "value": [1.0]}, {"model": "last", "half_life_days": 0}, "half_life_days"),
         ({"path": ["a", "b > > c"], "conversions": [1, 1], "value": [1.0, 1.0]}, {"model": "last"}, "row 1"),
         ({"path": ["a", None], "conversions": [1, 1], "value": [1.0, 1.0]}, {"model": "last"}, "row 1"),

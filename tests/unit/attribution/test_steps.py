@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
+from o2o_mining.attribution.models import ALL_MODELS
 from o2o_mining.attribution.steps import build_attribution_ledger, build_campaign_attribution
-from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.core.errors import ContractError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import StepReport
@@ -51,11 +51,11 @@ def test_the_ledger_is_written_and_summed_up(engine: DuckDBEngine) -> None:
 def test_campaign_attribution_is_written_and_drawn(engine: DuckDBEngine) -> None:
     WORLD.store(engine)
     report = build_campaign_attribution(engine, as_of=AS_OF, settings=HOME)
-    assert report.rows == 3 * 7 * (3 + 2)
+    assert report.rows == 3 * (7 * (3 + 2) + 2 * 3)
     assert report.figures == {"channels": 3, "campaigns": 1, "conversions": 2.0, "net_revenue": 16.0}
     assert report.notes == ()
     assert [sample.loc[0, "id"] for sample in report.samples.values()] == ["direct", "(none)"]
-    assert [bar.name for bar in _drawn(report, "models_side_by_side")] == list(TOUCH_MODELS)
+    assert [bar.name for bar in _drawn(report, "models_side_by_side")] == list(ALL_MODELS)
     # Half of the 6.00 net of o:1 is search's by linear, nothing by last; map has all of it by last.
     labels = {bar.name: dict(zip(bar.x, bar.text, strict=True)) for bar in _drawn(report, "models_side_by_side")}
     assert labels["last"] == {"direct": "last", "map": "last", "search": "last"}
