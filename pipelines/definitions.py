@@ -10,7 +10,20 @@ import dagster as dg
 
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.home import home_path
-from pipelines.assets import Days, association, attribution, demand, ingest, lifecycle, marts, publication, segmentation
+from pipelines.assets import (
+    Days,
+    association,
+    attribution,
+    demand,
+    ingest,
+    lifecycle,
+    marts,
+    merchants,
+    offers,
+    publication,
+    response,
+    segmentation,
+)
 from pipelines.house import DEFAULT_SOURCE, House, open_house
 
 JOB = "daily"
@@ -61,10 +74,13 @@ def build_definitions(
         *marts.assets(days),
         *segmentation.assets(days),
         *lifecycle.assets(days),
+        *response.assets(days),
+        *merchants.assets(days),
+        *offers.assets(days),
         *association.assets(days),
         *attribution.assets(days),
         *demand.assets(days),
-        *publication.assets(),
+        *publication.assets(days),
     ]
     job = dg.define_asset_job(
         JOB,

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,7 +77,9 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     given = list(rows)
     texts = [[_shown(value) for value in row] for row in given]
     widths = [max([len(heading), *(len(row[i]) for row in texts)]) for i, heading in enumerate(headings)]
-    right = [all(isinstance(row[i], (int, float)) or row[i] is None for row in given) for i in range(len(headings))]
+    right = [
+        all(isinstance(row[i], (int, float, Decimal)) or row[i] is None for row in given) for i in range(len(headings))
+    ]
     for row in [list(headings), *texts]:
         cells = [cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True)]
         click.echo("  " + "  ".join(cells).rstrip())
@@ -87,4 +90,6 @@ def _shown(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:,.3f}"
+    if isinstance(value, Decimal):
+        return f"{value:,.2f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from dataclasses import fields
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +17,36 @@ from ibis.config import Config, options
 import o2o_mining
 from o2o_mining import marts, segmentation
 from o2o_mining.association import baskets
-from o2o_mining.attribution.campaigns import Known, campaign_attribution
+from o2o_mining.attribution.bought import bought_by_all, bought_by_drawn, spans
+from o2o_mining.attribution.campaigns import Known, campaign_attribution, touch_credit
 from o2o_mining.attribution.cents import share_out
+from o2o_mining.attribution.channels import outcomes
+from o2o_mining.attribution.coded import Grouped, group_paths
 from o2o_mining.attribution.credits import credited_touches, weighed_touches
 from o2o_mining.attribution.ledger import entries, ledger, touch_credits
+from o2o_mining.attribution.roles import closing_touches, lengths
 from o2o_mining.contracts.catalogue import contract
+from o2o_mining.core.settings import Settings
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
 from o2o_mining.marts import bought, choices, past, people
 from o2o_mining.marts.knowledge import later_rows
 from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
+from o2o_mining.merchants.sales import SoldFrom, merchant_sales, served_visits
+from o2o_mining.merchants.visits import observations, with_promises
+from o2o_mining.offers import eligibility, money
+from o2o_mining.response import (
+    OfferLogs,
+    candidates,
+    couponed,
+    deals,
+    evidence,
+    habits,
+    occasions,
+    pair_features,
+)
+from o2o_mining.response.guard import leaked_pairs
+from o2o_mining.response.logs import learning_pairs, receipts, visits
+from o2o_mining.response.running import sums_until
 from o2o_mining.segmentation.changes import feature_changes, segment_changes
 from o2o_mining.segmentation.habits import behaviours, category_counts
 from o2o_mining.segmentation.migration import memberships, segment_migration
@@ -60,6 +82,19 @@ def known_logs() -> marts.KnownLogs:
         "stores",
     )
     return marts.KnownLogs(*feed(*names, "customers"))
+
+
+def offer_logs() -> OfferLogs:
+    names = [field.name for field in fields(OfferLogs)]
+    return OfferLogs(**dict(zip(names, feed(*names), strict=True)))
+
+
+def pairs() -> ibis.Table:
+    return ibis.table({"customer_id": "string", "coupon_id": "string", "known_at": "timestamp(6)"}, name="pairs")
+
+
+def days(place: str) -> ibis.Table:
+    return ibis.table({place: "string", "day": "date"}, name="days")
 
 
 JOURNEYS = ("journeys", "journey_touches")
@@ -154,6 +189,19 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         as_of=DAY,
         lookback_days=30,
     ),
+    "attribution.touch_credit": lambda: touch_credit(
+        Known(*feed("purchases", *JOURNEYS, "attribution_ledger", "campaigns", "campaign_costs", "touches")), as_of=DAY
+    ),
+    "attribution.lengths": lambda: lengths(*feed("journeys"), as_of=DAY),
+    "attribution.closing_touches": lambda: closing_touches(*feed("purchases", *JOURNEYS), as_of=DAY),
+    "attribution.outcomes": lambda: outcomes(*feed("purchases", "journeys"), as_of=DAY, lookback_days=30),
+    "attribution.spans": lambda: spans(*feed("campaigns"), as_of=DAY),
+    "attribution.bought_by_drawn": lambda: bought_by_drawn(*feed("purchases", "campaigns", "assignments"), as_of=DAY),
+    "attribution.bought_by_all": lambda: bought_by_all(
+        feed("purchases")[0], feed("touches")[0], spans(*feed("campaigns"), as_of=DAY)
+    ),
+    "attribution.group_paths": lambda: _grouped_paths().short,
+    "attribution.group_paths, long": lambda: _grouped_paths().long,
     "segmentation.rfm_scores": lambda: segmentation.rfm_scores(*feed("purchases"), as_of=DAY),
     "segmentation.segments": lambda: segments(*feed("purchases", "customers"), as_of=DAY),
     "demand.daily_demand": lambda: daily_demand(*feed("purchases", "merchants"), as_of=DAY, since=DAY),
@@ -176,15 +224,100 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         list(parse_rules(RULES, "rules.yaml")),
         as_of=DAY,
     ),
+    "response.visits": lambda: visits(offer_logs()),
+    "response.receipts": lambda: receipts(offer_logs()),
+    "response.learning_pairs": lambda: learning_pairs(offer_logs(), as_of=DAY),
+    "response.occasions": lambda: occasions.occasions(offer_logs(), visits(offer_logs())),
+    "response.of_occasions": lambda: occasions.of_occasions(pairs(), evidence(offer_logs()).occasions),
+    "response.of_receipts": lambda: occasions.of_receipts(pairs(), receipts(offer_logs())),
+    "response.of_receipts_there": lambda: occasions.of_receipts_there(
+        pairs(), receipts(offer_logs()), place="category"
+    ),
+    "response.of_visits": lambda: habits.of_visits(pairs(), visits(offer_logs())),
+    "response.of_visits_there": lambda: habits.of_visits_there(pairs(), visits(offer_logs()), place="category"),
+    "response.of_people": lambda: habits.of_people(pairs(), *feed("customers")),
+    "response.of_contacts": lambda: habits.of_contacts(pairs(), *feed("touches")),
+    "response.bought_lines": lambda: couponed.bought_lines(visits(offer_logs()), *feed("basket_lines")),
+    "response.bought_before": lambda: couponed.bought_before(pairs(), evidence(offer_logs()).lines),
+    "response.of_products": lambda: couponed.of_products(
+        pairs(), couponed.bought_before(pairs(), evidence(offer_logs()).lines), *feed("coupon_products")
+    ),
+    "response.of_kinds": lambda: couponed.of_kinds(
+        pairs(),
+        couponed.bought_before(pairs(), evidence(offer_logs()).lines),
+        *feed("coupon_products", "products"),
+        level="category",
+    ),
+    "response.of_tills": lambda: couponed.of_tills(pairs(), evidence(offer_logs()).lines),
+    "response.of_coupons": lambda: deals.of_coupons(offer_logs()),
+    "response.of_outcomes": lambda: deals.of_outcomes(days("category"), receipts(offer_logs()), place="category"),
+    "response.of_baskets": lambda: deals.of_baskets(days("merchant_id"), visits(offer_logs())),
+    "response.distances": lambda: deals.distances(feed("purchases")[0], offer_logs()),
+    "response.sums_until": lambda: sums_until(
+        days("shop"), ibis.table({"shop": "string", "at": "timestamp(6)", "n": "int64"}), "shop", ("n",), until="until"
+    ),
+    "response.pair_features": lambda: pair_features(pairs(), evidence(offer_logs())),
+    "response.leaked_pairs": lambda: leaked_pairs(pair_features(pairs(), evidence(offer_logs()))),
+    "response.valid_coupons": lambda: candidates.valid_coupons(evidence(offer_logs()), as_of=DAY),
+    "response.profiled": lambda: candidates.profiled(*feed("customers", "consents"), as_of=DAY),
+    "response.candidates": lambda: candidates.candidates(
+        feed("customers")[0],
+        candidates.valid_coupons(evidence(offer_logs()), as_of=DAY),
+        evidence(offer_logs()),
+        as_of=DAY,
+    ),
+    "offers.campaign_offers": lambda: eligibility.campaign_offers(*feed("coupons", "campaigns"), as_of=DAY),
+    "offers.last_words": lambda: eligibility.last_words(*feed("customers", "consents"), as_of=DAY),
+    "offers.contacts": lambda: eligibility.contacts(*feed("touches", "sends"), as_of=DAY),
+    "offers.already_asked": lambda: already_asked(),
+    "offers.marked": lambda: eligibility.marked(
+        feed("response_scores")[0],
+        eligibility.campaign_offers(*feed("coupons", "campaigns"), as_of=DAY),
+        customers=feed("customers")[0],
+        words=eligibility.last_words(*feed("customers", "consents"), as_of=DAY),
+        contacts=eligibility.contacts(*feed("touches", "sends"), as_of=DAY),
+        asked=already_asked(),
+        settings=Settings(),
+        as_of=DAY,
+    ),
+    "offers.baskets": lambda: money.baskets(*feed("purchases")),
+    "offers.coupon_uses": lambda: money.coupon_uses(
+        feed("coupon_lifecycle")[0],
+        feed("purchases")[0],
+        ibis.table({"merchant_id": "string", "off_share": "float64"}, name="usual"),
+    ),
+    "offers.contact_costs": lambda: money.contact_costs(*feed("touches", "campaign_costs"), as_of=DAY),
     "association.visits": lambda: baskets.visits(*feed("purchases", "merchants"), as_of=DAY, days=730),
     "association.visit_products": lambda: baskets.visit_products(
         baskets.visits(*feed("purchases", "merchants"), as_of=DAY, days=730), *feed("basket_lines")
     ),
+    "merchants.observations": lambda: observations(
+        *feed("purchases", "online_orders", "reviews"), as_of=DAY, since=DAY
+    ),
+    "merchants.with_promises": lambda: with_promises(*feed("purchases", "online_orders")),
+    "merchants.merchant_sales": lambda: merchant_sales(
+        SoldFrom(*feed("purchases", "coupon_lifecycle", "campaigns", "campaign_costs", "touches")),
+        as_of=DAY,
+        since=DAY,
+    ),
+    "merchants.served_visits": lambda: served_visits(*feed("purchases", "merchants"), since=DAY),
     "marts.of_window": lambda: past.of_window(
         marts.customer_features(past.past_logs(known_logs(), {DAY: feed("customers")[0]}, as_of=DAY), as_of=DAY), [DAY]
     ),
     "marts.leaks": lambda: marts.leaks(dict(zip(CONTACTS, feed(*CONTACTS), strict=True)), as_of=DAY),
 }
+
+
+def already_asked() -> ibis.Table:
+    """Return who was asked already."""
+    assignments, sends, received, coupons = feed("assignments", "sends", "coupon_receipts", "coupons")
+    coupons = coupons.select("coupon_id", "campaign_id")
+    return eligibility.already_asked(assignments, sends, received, coupons, as_of=DAY)
+
+
+def _grouped_paths() -> Grouped:
+    ended = outcomes(*feed("purchases", "journeys"), as_of=DAY, lookback_days=30)
+    return group_paths(ended, *feed("journey_touches"), channels=["direct", "map"])
 
 
 @pytest.fixture(autouse=True)

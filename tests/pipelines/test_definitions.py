@@ -38,9 +38,9 @@ def test_importing_the_definitions_touches_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_table_is_an_asset_and_so_is_the_snapshot(job: dg.JobDefinition) -> None:
+def test_every_table_is_an_asset_and_so_are_the_snapshot_and_the_files_made_from_it(job: dg.JobDefinition) -> None:
     keys = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    assert keys == {name for name in TABLES if name not in NO_ASSET} | {"snapshot"}
+    assert keys == {name for name in TABLES if name not in NO_ASSET} | {"snapshot", "offer_files"}
 
 
 def test_every_asset_shows_the_columns_and_the_room_of_its_contract(job: dg.JobDefinition) -> None:

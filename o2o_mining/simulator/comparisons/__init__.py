@@ -7,6 +7,9 @@ from o2o_mining.simulator.comparisons import (
     ingest,
     lifecycle,
     marts,
+    merchants,
+    offers,
+    response,
     segmentation,
 )
 
@@ -17,7 +20,10 @@ COMPARISONS = (
     segmentation.compare,
     association.compare,
     lifecycle.compare,
+    response.compare,
+    offers.compare,
     attribution.compare,
+    merchants.compare,
     demand.compare,
 )
 

@@ -115,6 +115,47 @@ def test_a_segment_in_which_nobody_consents_is_refused_and_names_the_setting(hom
     assert "assumed_consent" in done.output
 
 
+def test_a_list_too_short_for_a_platform_is_refused_and_leaves_nothing(home: Path, tmp_path: Path) -> None:
+    code = str(o2o_mining.load("segments", home=home).set_index("customer_id").loc["ann", "segment_code"])
+    words = ["export", "segment", code, "--home", str(home), "--out", str(tmp_path), "--for"]
+    done = o2o(*words, "google-customer-match")
+    assert done.exit_code == 1
+    assert "list for ads" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_says_what_would_be_left_out_and_why(home: Path, tmp_path: Path) -> None:
+    code = str(o2o_mining.load("segments", home=home).set_index("customer_id").loc["ann", "segment_code"])
+    words = ["export", "segment", code, "--home", str(home), "--out", str(tmp_path), "--dry-run"]
+    done = o2o(*words)
+    assert done.exit_code == 0, done.output
+    assert "would be in" in done.stdout
+    assert "Nothing was written" in done.stdout
+    assert json.loads(o2o(*words, "--json").stdout)["dry_run"] is True
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_offers_without_a_plan_say_where_to_look(home: Path) -> None:
+    done = o2o("export", "offers", "--home", str(home))
+    assert done.exit_code in (1, 2)
+    assert "targeted_offers" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--for", "tiktok", "--format", "csv"], "leave --format and --language out"),
+        (["--for", "line", "--language", "en"], "leave --format and --language out"),
+        (["--for", "meta-customer-list", "--operation", "reduce"], "knows no operation 'reduce'"),
+        (["--operation", "append"], "knows no operation 'append'"),
+        (["--for", "bing"], "'bing' is not one of"),
+    ],
+)
+def test_a_platform_is_asked_for_in_its_own_terms(home: Path, words: list[str], said: str) -> None:
+    done = o2o("export", "segment", "champions", "--home", str(home), *words)
+    assert (done.exit_code, said in done.output) == (2, True), done.output
+
+
 def test_diff_says_who_entered_and_left_and_leaves_a_list(home: Path, tmp_path: Path) -> None:
     grown = tmp_path / "home"
     shutil.copytree(home, grown)

@@ -87,6 +87,20 @@ def test_credit_is_compared_with_increments_and_the_rest_is_for_channels_that_ca
     ]
 
 
+def test_effects_are_compared_with_the_mean_over_those_drawn() -> None:
+    truth = pd.DataFrame({
+        "campaign_id": "g1", "arm": ["treatment", "control", "control", "none"],
+        "occasion0": [False, True, False, False], "occasion1": [True, True, False, True],
+    })  # fmt: skip
+    found = pd.DataFrame({
+        "campaign_id": ["g1", "g2"], "outcome": "purchases", "method": "itt", "label": ["experiment", "observational"],
+        "effect": [0.5, 0.1], "effect_low": [0.2, 0.0], "effect_high": [0.8, 0.2],
+    })  # fmt: skip
+    (only,) = attribution.compare(_evaluated({"campaign_effects": truth}, {"incrementality": found}))
+    assert (only.quantity, only.truth, only.estimate) == ("itt: purchases per customer by g1", 1 / 3, 0.5)
+    assert (only.low, only.high) == (0.2, 0.8)
+
+
 def test_counts_of_a_feed_in_several_files_are_added_up() -> None:
     expected = pd.DataFrame({
         "feed": ["touches", "touches"], "file": ["a", "b"], "rows_read": [5, 3], "rows_accepted": [4, 3],
