@@ -238,7 +238,7 @@ class Engine(ABC):
 
     @abstractmethod
     def delete(self, table: str, **equal: str) -> None:
-        """Delete the rows whose text columns have the given values."""
+        """Delete the rows whose columns have the given values, written as text."""
 
     @abstractmethod
     def stage(self, expr: ir.Table) -> ir.Table:

@@ -213,7 +213,7 @@ class DuckDBEngine(Engine):
         return added
 
     def delete(self, table: str, **equal: str) -> None:
-        """Delete the rows whose text columns have the given values."""
+        """Delete the rows whose columns have the given values, written as text."""
         where = " AND ".join(f"{quoted(name)} = ?" for name in equal)
         with self.transaction():
             self.connection.execute(f"DELETE FROM {quoted(table)} WHERE {where}", list(equal.values()))

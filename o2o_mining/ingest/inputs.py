@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import ibis
 import pyarrow as pa
@@ -102,10 +102,13 @@ class Input(ABC):
     ----------
     feed, path
         The feed, and the path relative to the source, as users see it.
+    stands_in
+        Whether it holds only as long as nobody gives the feed himself: a guess that comes with a source.
     """
 
     feed: str
     path: str
+    stands_in: ClassVar[bool] = False
 
     @abstractmethod
     def fingerprint(self) -> Fingerprint:

@@ -62,6 +62,19 @@ class Ledger:
         own = (b.file_id for b in self.bookings if (b.feed, b.file) == (found.feed, found.path))
         return next(own, max((b.file_id for b in self.bookings), default=0) + 1)
 
+    def gives(self, feed: str, *, beside: str) -> bool:
+        """Whether a file of a feed was loaded, beside the one that stands in for it."""
+        return any(b.feed == feed and b.file != beside for b in self.bookings)
+
+    def withdraw(self, engine: Engine, stand_in: Input) -> None:
+        """Take back what a file brought that stood in for a feed, as if it had never been loaded."""
+        gone = [b for b in self.bookings if (b.feed, b.file) == (stand_in.feed, stand_in.path)]
+        for booking in gone:
+            with engine.transaction():
+                engine.delete(booking.feed, _file=str(booking.file_id))
+                engine.delete(LEDGER, feed=booking.feed, file=booking.file)
+        self.bookings = [b for b in self.bookings if b not in gone]
+
     def enter(self, engine: Engine, booking: Booking) -> None:
         """Book a file in place of what was booked for its path."""
         kept = [b for b in self.bookings if (b.feed, b.file) != (booking.feed, booking.file)]

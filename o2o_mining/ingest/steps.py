@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from o2o_mining.contracts.catalogue import contract, tables
 from o2o_mining.contracts.schema import Kind
 from o2o_mining.core.redaction import redact
 from o2o_mining.engine.base import StepReport
-from o2o_mining.ingest.inputs import Source
+from o2o_mining.ingest.inputs import Input, Source
 from o2o_mining.ingest.loading import LEDGER, Booking, Ledger, load
 from o2o_mining.ingest.quality import orphans
 
@@ -41,7 +42,7 @@ def load_feeds(
         Told of every file before it is loaded.
     """
     ledger = Ledger(engine)
-    every = [file for source in sources for file in source.find().inputs]
+    every = _in_force(engine, ledger, [file for source in sources for file in source.find().inputs])
     loaded: dict[str, list[Booking]] = {}
     number = 0
     for _, feeds_of_a_file in groupby(every, key=lambda file: file.path):
@@ -54,9 +55,24 @@ def load_feeds(
                     loaded.setdefault(file.feed, []).append(booking)
         finally:
             engine.drop_staged()
-    return {
+    reports = {
         table.name: _feed_report(engine, ledger, table.name, loaded.get(table.name, [])) for table in tables(Kind.FEED)
     }
+    for file in (file for file in every if file.stands_in):
+        said = f"{file.path} is a guess; a file {file.feed}.csv in the landing folder takes its place"
+        reports[file.feed] = replace(reports[file.feed], notes=(*reports[file.feed].notes, said))
+    return reports
+
+
+def _in_force(engine: Engine, ledger: Ledger, found: list[Input]) -> list[Input]:
+    """Return the files to load: what only stands in for a feed makes way, also afterwards, for who gives the feed."""
+    given = {file.feed for file in found if not file.stands_in}
+    replaced = [
+        file for file in found if file.stands_in and (file.feed in given or ledger.gives(file.feed, beside=file.path))
+    ]
+    for file in replaced:
+        ledger.withdraw(engine, file)
+    return [file for file in found if file not in replaced]
 
 
 def _feed_report(engine: Engine, ledger: Ledger, feed: str, loaded: list[Booking]) -> StepReport:

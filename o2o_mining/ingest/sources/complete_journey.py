@@ -19,6 +19,7 @@ from o2o_mining.core.errors import UsageError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.portable import to_local, to_utc
 from o2o_mining.ingest.inputs import Fingerprint, Found, Input, Staged, fingerprint_of
+from o2o_mining.ingest.sources.folder import StandIn
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 TIMEZONE = "America/New_York"
 MERCHANT = "retailer"
 CHANNEL = "mail"
+# Nobody published what the campaigns cost: a guess per household reached, docs/decisions/0022-three-wins.md.
+ASSUMED_COSTS = Path(__file__).with_name("complete_journey_costs.csv")
 _UNTIL = date(2019, 1, 1)  # the year is 2017
 _PERSONAL_SELECTION = "Type A"  # which coupons a household got is not in the data
 
@@ -73,7 +76,7 @@ class CompleteJourneySource:
         return str(self.folder.resolve()) if self.folder else ""
 
     def find(self) -> Found:
-        """Return every canonical feed made of the tables, in the order they are loaded.
+        """Return every canonical feed made of the tables, in the order they are loaded, and the assumed costs.
 
         Raises
         ------
@@ -85,7 +88,8 @@ class CompleteJourneySource:
         for path in files.values():
             if not path.is_file():
                 raise UsageError(f"there is no file {path}", next_step="pass the package's data folder as --input")
-        return Found(tuple(MappedFeed(feed, table, files, build) for feed, table, build in _mapping()))
+        mapped = (MappedFeed(feed, table, files, build) for feed, table, build in _mapping())
+        return Found((*mapped, StandIn("campaign_costs", "assumed/campaign_costs.csv", ASSUMED_COSTS)))
 
 
 def _package_data() -> Path:

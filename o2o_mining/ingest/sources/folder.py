@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -115,6 +116,13 @@ class CsvFile(Input):
             malformed=records.malformed,
             line_changes=records.line_changes,
         )
+
+
+@dataclass(frozen=True)
+class StandIn(CsvFile):
+    """A CSV file that comes with a source and makes way for the same feed from anywhere else."""
+
+    stands_in: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)

