@@ -11,9 +11,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import known_language
 
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 _MONTH_DAYS = 30
 _LIFTS = {"lift": "holdout_lift", "low": "holdout_lift_low", "high": "holdout_lift_high"}
 
@@ -89,8 +88,7 @@ def rule_sentence(
     ... })
     'Who buys tea also buys cup: 3.2 times as often (2.7 to 3.8), 1,240 customers, 18,400 a month.'
     """
-    if language not in LANGUAGES:
-        raise UsageError(f"there is no language '{language}'", next_step=f"use one of {', '.join(LANGUAGES)}")
+    known_language(language)
     words, called, level = _words(), names or Names(), row["level"]
     left, right = (
         words["and"][language].join(called.of(level, item) for item in row[side])

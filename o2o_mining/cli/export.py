@@ -10,12 +10,12 @@ import click
 
 from o2o_mining.cli.output import home_option, json_option, print_json, reporting_errors
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.core.settings import Settings, read_settings
 from o2o_mining.engine.home import Home, home_path, open_home
 from o2o_mining.engine.origin import read_origin
 from o2o_mining.exports import (
     FORMATS,
-    LANGUAGES,
     ExportReport,
     Order,
     export_offers,

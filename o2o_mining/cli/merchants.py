@@ -8,9 +8,10 @@ import click
 
 from o2o_mining.cli.output import home_option, json_option, print_json, print_table, reporting_errors
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.engine.home import home_path, open_home
 from o2o_mining.merchants import decide, read_judging, reason_text
-from o2o_mining.merchants.rules import LANGUAGES, RULES_FILE
+from o2o_mining.merchants.rules import RULES_FILE
 
 
 @click.group()

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from o2o_mining.core.errors import HomeError
+from o2o_mining.core.languages import LANGUAGES
 
 SETTINGS_FILE = "settings.toml"
 # Least and greatest value of settings that are numbers.
@@ -167,8 +168,8 @@ class Settings:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError):
             raise HomeError(f"timezone '{self.timezone}' is unknown", next_step="use an IANA name") from None
-        if self.language not in ("en", "zh-Hant", "zh-Hans"):
-            raise HomeError(f"language '{self.language}' is not one of en, zh-Hant, zh-Hans")
+        if self.language not in LANGUAGES:
+            raise HomeError(f"language '{self.language}' is not one of {', '.join(LANGUAGES)}")
         for name, (lowest, highest) in _RANGES.items():
             if getattr(self, name) < lowest:
                 raise HomeError(f"setting {name} = {getattr(self, name)} is below {lowest}")

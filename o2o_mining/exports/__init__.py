@@ -7,7 +7,6 @@ and for ad platforms with a manifest beside each.
 
 from __future__ import annotations
 
-from o2o_mining.exports.headings import LANGUAGES
 from o2o_mining.exports.members import export_segment, reachable_segments
 from o2o_mining.exports.moved import export_moved
 from o2o_mining.exports.plans import export_offers, export_plan
@@ -18,7 +17,6 @@ from o2o_mining.exports.tables import export_table, exportable_tables
 
 __all__ = [
     "FORMATS",
-    "LANGUAGES",
     "ExportReport",
     "NobodyError",
     "Order",

@@ -8,9 +8,7 @@ from typing import Any
 
 import yaml
 
-from o2o_mining.core.errors import UsageError
-
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
+from o2o_mining.core.languages import known_language
 
 
 def heading(table: str, column: str, language: str, *, currency: str) -> str:
@@ -67,21 +65,6 @@ def code_names(column: str, language: str) -> dict[str, str]:
     """
     codes = _said()["codes"].get(column, {})
     return {code: str(names[known_language(language)]) for code, names in codes.items()}
-
-
-def known_language(language: str) -> str:
-    """Return the language, if there is one of that name.
-
-    Examples
-    --------
-    >>> known_language("fr")
-    Traceback (most recent call last):
-        ...
-    o2o_mining.core.errors.UsageError: there is no language 'fr'. Next: use one of en, zh-Hant, zh-Hans
-    """
-    if language not in LANGUAGES:
-        raise UsageError(f"there is no language '{language}'", next_step=f"use one of {', '.join(LANGUAGES)}")
-    return language
 
 
 @cache

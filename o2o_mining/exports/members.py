@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.home import Home
 from o2o_mining.exports.audiences import Audience, release_audience
 from o2o_mining.exports.consent import MARKETING
-from o2o_mining.exports.headings import LANGUAGES
 from o2o_mining.exports.release import Content, ExportReport, Order, Words, named, release, slice_day
 from o2o_mining.exports.standing import (
     LISTED,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 _AT_MOST = 3
 # How many of the log odds a reason must add to be one.
 _LEAST = 0.05
@@ -50,15 +49,7 @@ def reason_text(code: str, language: str = "en") -> str:
     >>> reason_text("bought_once:1", "zh-Hant")
     '只買過一次'
     """
-    word, *values = code.split(":")
-    try:
-        said = _declared()[word]["text"]
-    except KeyError:
-        raise UsageError(f"there is no reason '{word}'", next_step=f"use one of {', '.join(_declared())}") from None
-    try:
-        return str(said[language]).format(*values)
-    except KeyError:
-        raise UsageError(f"there is no language '{language}'", next_step=f"use one of {', '.join(LANGUAGES)}") from None
+    return said({word: about["text"] for word, about in _declared().items()}, code, language)
 
 
 def reason_codes(contributions: NDArray[np.float64], inputs: pd.DataFrame, features: pd.DataFrame) -> list[list[str]]:
@@ -84,10 +75,10 @@ def reason_codes(contributions: NDArray[np.float64], inputs: pd.DataFrame, featu
         return [[] for _ in range(len(inputs))]
     places = [np.array(_columns(about, names)) for about in reasons.values()]
     raised = np.column_stack([contributions[:, place].sum(axis=1) for place in places])
-    said = np.column_stack([_can_say(about, features) for about in reasons.values()])
+    sayable = np.column_stack([_can_say(about, features) for about in reasons.values()])
     # Rounded, so that the last digit of a sum does not decide the order; ties go by the order of the file.
-    order = np.argsort(-np.where(said, raised, 0.0).round(6), axis=1, kind="stable")[:, :_AT_MOST]
-    strong = np.take_along_axis(np.where(said, raised, 0.0), order, axis=1) >= _LEAST
+    order = np.argsort(-np.where(sayable, raised, 0.0).round(6), axis=1, kind="stable")[:, :_AT_MOST]
+    strong = np.take_along_axis(np.where(sayable, raised, 0.0), order, axis=1) >= _LEAST
     chosen = np.full(order.shape, "", dtype=object)
     for place, (word, about) in enumerate(reasons.items()):
         rows, ranks = np.nonzero((order == place) & strong)

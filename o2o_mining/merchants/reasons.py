@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from o2o_mining.contracts.merchants import MEASURES
-from o2o_mining.core.errors import UsageError
-from o2o_mining.merchants.rules import LANGUAGES, Rule, read_judging
+from o2o_mining.core.languages import said
+from o2o_mining.merchants.rules import Rule, read_judging
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,14 +53,9 @@ def reason_text(code: str, language: str = "en", *, rules: Iterable[Rule] | None
     >>> reason_text("slipping:watch:0.31")
     'to be told: it is 0.31 standard deviations worse than promised'
     """
-    word, *values = code.split(":")
     known = read_judging().rules if rules is None else rules
-    said = {rule.code: rule.why for rule in known} | _texts()["reasons"] | _texts()["mend"]
-    if word not in said:
-        raise UsageError(f"there is no reason '{word}'", next_step=f"use one of {', '.join(said)}")
-    if language not in LANGUAGES:
-        raise UsageError(f"there is no language '{language}'", next_step=f"use one of {', '.join(LANGUAGES)}")
-    return str(said[word][language]).format(*values)
+    texts = {rule.code: rule.why for rule in known} | _texts()["reasons"] | _texts()["mend"]
+    return said(texts, code, language)
 
 
 def gap_reasons(gaps: pd.DataFrame) -> pd.Series[Any]:

@@ -14,10 +14,10 @@ import yaml
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.merchants import ACTIONS, MEASURES
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.merchants.changes import Limits
 
 RULES_FILE = Path("merchants") / "rules.yaml"
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 COMPARISONS = ("at_least", "more_than", "at_most", "less_than", "is")
 _PARTS = ("weights", "limits", "rules")
 # What the rules may look at: what is known of a merchant before they decide.

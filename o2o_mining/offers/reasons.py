@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import yaml
 
-from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import said
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 
 
 def reason_text(code: str, language: str = "en") -> str:
@@ -44,13 +42,7 @@ def reason_text(code: str, language: str = "en") -> str:
     >>> reason_text("distance:850", "zh-Hant")
     '距住家 850 公尺'
     """
-    word, *values = code.split(":")
-    said = _declared().get(word)
-    if said is None:
-        raise UsageError(f"there is no reason '{word}'", next_step=f"use one of {', '.join(_declared())}")
-    if language not in said:
-        raise UsageError(f"there is no language '{language}'", next_step=f"use one of {', '.join(LANGUAGES)}")
-    return said[language].format(*values)
+    return said(_declared(), code, language)
 
 
 def reason_codes(offers: pd.DataFrame) -> list[list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
 _AT_MOST = 2
 # How many of the log odds a reason must add to be one.
 _LEAST = 0.05
@@ -51,12 +50,7 @@ def reason_text(code: str, language: str = "en") -> str:
     >>> reason_text("near:850", "zh-Hant")
     '離家 850 公尺'
     """
-    word, *values = code.split(":")
-    if word not in _declared():
-        raise UsageError(f"there is no reason '{word}'", next_step=f"use one of {', '.join(_declared())}")
-    if language not in LANGUAGES:
-        raise UsageError(f"there is no language '{language}'", next_step=f"use one of {', '.join(LANGUAGES)}")
-    return str(_declared()[word]["text"][language]).format(*values)
+    return said({word: about["text"] for word, about in _declared().items()}, code, language)
 
 
 def reason_codes(contributions: NDArray[np.float64], names: Sequence[str], features: pd.DataFrame) -> pa.ListArray:
@@ -82,9 +76,9 @@ def reason_codes(contributions: NDArray[np.float64], names: Sequence[str], featu
     if not reasons or not len(features):
         return pa.array([[]] * len(features), pa.list_(pa.string()))
     raised = np.column_stack([contributions[:, _places(about, names)].sum(axis=1) for about in reasons.values()])
-    said = np.column_stack([_can_say(about, features) for about in reasons.values()])
+    sayable = np.column_stack([_can_say(about, features) for about in reasons.values()])
     # Rounded, so that the last digit of a sum does not decide the order; ties go by the order of the file.
-    strength = np.where(said, raised, 0.0).round(4)
+    strength = np.where(sayable, raised, 0.0).round(4)
     order = np.argsort(-strength, axis=1, kind="stable")[:, :_AT_MOST]
     strong = np.take_along_axis(strength, order, axis=1) >= _LEAST
     chosen = np.empty(order.shape, dtype=np.int64)

@@ -13,8 +13,7 @@ from typing import Any
 import yaml
 
 from o2o_mining.core.errors import UsageError
-
-LANGUAGES = ("en", "zh-Hant", "zh-Hans")
+from o2o_mining.core.languages import known_language
 
 
 @dataclass(frozen=True)
@@ -146,10 +145,7 @@ def _text(code: str, what: str, language: str) -> str:
         said = _declared()[code][what]
     except KeyError:
         raise UsageError(f"there is no segment '{code}'", next_step=f"use one of {', '.join(_declared())}") from None
-    try:
-        return str(said[language])
-    except KeyError:
-        raise UsageError(f"there is no language '{language}'", next_step=f"use one of {', '.join(LANGUAGES)}") from None
+    return str(said[known_language(language)])
 
 
 @cache

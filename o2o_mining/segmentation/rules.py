@@ -15,8 +15,9 @@ import yaml
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.features import FEATURES
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.segmentation.lifecycle import STAGES
-from o2o_mining.segmentation.names import LANGUAGES, segment_codes
+from o2o_mining.segmentation.names import segment_codes
 
 RULES_FOLDER = "segments"
 GROUPS = ("all", "any", "not")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from o2o_mining.association import Names, rule_sentence
-from o2o_mining.association.sentences import LANGUAGES
 from o2o_mining.contracts.association import LEVELS, SCOPES
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import LANGUAGES
 
 ROW: dict[str, Any] = {
     "scope": "basket", "level": "product", "antecedents": ["p1", "p2"], "consequents": ["p3"], "holdout_lift": 3.16,

@@ -8,7 +8,8 @@ import pytest
 
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.errors import UsageError
-from o2o_mining.exports import LANGUAGES, exportable_tables
+from o2o_mining.core.languages import LANGUAGES
+from o2o_mining.exports import exportable_tables
 from o2o_mining.exports.headings import code_names, heading, title
 from o2o_mining.exports.members import _LISTED
 

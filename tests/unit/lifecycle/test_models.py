@@ -9,9 +9,10 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.lifecycle import ChurnModel, ValueModel, reason_text
 from o2o_mining.lifecycle.quality import calibration_error, deciles, ranking_quality, stability_index
-from o2o_mining.lifecycle.reasons import LANGUAGES, _declared, reason_codes
+from o2o_mining.lifecycle.reasons import _declared, reason_codes
 
 
 def customers(n: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:

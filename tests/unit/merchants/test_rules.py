@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.merchants import decide, read_judging, reason_text
 from o2o_mining.merchants.reasons import _texts, gap_reasons, mend_first
-from o2o_mining.merchants.rules import LANGUAGES
 
 CARD = {
     "merchant_id": "m", "band": "good", "visits": 200, "promise_gap": 0.0, "promise_gap_high": 0.05,

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine
 from o2o_mining.marts.steps import build_known
@@ -20,7 +21,7 @@ from o2o_mining.response import RedemptionModel, evidence, reason_text, redempti
 from o2o_mining.response.candidates import MOST, candidates, profiled, valid_coupons
 from o2o_mining.response.learning import NAMES, learned, out_of_time, quality
 from o2o_mining.response.quality import with_intervals
-from o2o_mining.response.reasons import LANGUAGES, reason_codes
+from o2o_mining.response.reasons import reason_codes
 from o2o_mining.response.steps import build_response_scores
 from tests.unit.response.logs import at, logs, table
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.segmentation import segment_advice, segment_codes, segment_name
-from o2o_mining.segmentation.names import LANGUAGES, segments_of_scores
+from o2o_mining.segmentation.names import segments_of_scores
 
 
 @pytest.mark.parametrize("bins", [*range(2, 13), 20, 25, 50, 100])
