@@ -66,6 +66,21 @@ def counted(value: ir.NumericValue, parts: int = 1) -> ir.IntegerValue:
     return (value.cast("float64") * float(parts) + 0.5).floor().cast("int64")
 
 
+def drawn(subject: ir.StringValue, *, salt: str, share: float) -> ir.BooleanValue:
+    """Return whether a subject is drawn: the same in every run, and in about this share of all subjects.
+
+    Examples
+    --------
+    >>> t = ibis.memtable({"id": ["ann", "bob", "cleo", "dan"]})
+    >>> drawn(t.id, salt="s", share=0.5).name("drawn").execute().tolist()
+    [False, True, False, False]
+    """
+    if share >= 1:
+        return ibis.literal(True)
+    digest = (ibis.literal(f"{salt}:") + subject).hexdigest("md5").substr(0, 8)
+    return digest < format(int(share * 2**32), "08x")
+
+
 def entropy(n: ir.IntegerColumn) -> ir.FloatingScalar:
     """Aggregate the counts of a group into the entropy of their shares in nats, rounded to a millionth.
 

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from o2o_mining.engine.consent import last_words
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
-# Lists of members for people are for marketing; the feed `customers` speaks for this purpose alone.
-MARKETING = "marketing"
 
 STATED = "stated"
 ASSUMED = "assumed"
@@ -43,15 +42,8 @@ def with_consent(
         The members with ``consent``: ``stated`` or ``assumed`` for those who may be used, ``consent_refused`` or
         ``no_word_on_consent`` for those who may not.
     """
-    said = consents.filter(consents.purpose == purpose)
-    # Of two words at one moment, the refusal comes first.
-    order = [ibis.desc(said.changed_at), said.granted.cast("int64")]
-    ranked = said.mutate(_place=ibis.row_number().over(group_by=said.customer_id, order_by=order))
-    last = ranked.filter(ranked._place == 0).select(_speaker="customer_id", _last="granted")
-    general = customers.select(_customer="customer_id", _general="consent_marketing")
-    known = members.left_join(last, members.customer_id == last._speaker)
-    known = known.left_join(general, known.customer_id == general._customer)
-    word = known._last.fill_null(known._general) if purpose == MARKETING else known._last
+    words = last_words(customers, consents, purpose=purpose).rename(_speaker="customer_id")
+    known = members.left_join(words, members.customer_id == words._speaker)
     unsaid = ibis.literal(ASSUMED if assumed else SILENT)
-    basis = ibis.cases((word, ibis.literal(STATED)), (~word, ibis.literal(REFUSED)), else_=unsaid)
+    basis = ibis.cases((known.word, ibis.literal(STATED)), (~known.word, ibis.literal(REFUSED)), else_=unsaid)
     return known.mutate(consent=basis).select(*members.columns, "consent")

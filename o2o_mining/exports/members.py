@@ -12,15 +12,14 @@ import ibis
 from o2o_mining.core.errors import UsageError
 from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.core.settings import Settings
+from o2o_mining.engine.consent import MARKETING
 from o2o_mining.engine.home import Home
 from o2o_mining.exports.audiences import Audience, release_audience
-from o2o_mining.exports.consent import MARKETING
 from o2o_mining.exports.release import Content, ExportReport, Order, Words, named, release, slice_day
 from o2o_mining.exports.standing import (
     LISTED,
     consent_said,
     counted,
-    held_globally,
     left_out,
     listed,
     notes,
@@ -164,7 +163,7 @@ def _release(home: Home, segment: str, order: Order, day: date, segment_name: Wo
 
 
 def _with_standing(home: Home, members: ir.Table, purpose: str, settings: Settings) -> ir.Table:
-    return with_standing(home, members, purpose=purpose, settings=settings, held=held_globally(home))
+    return with_standing(home, members, purpose=purpose, settings=settings)
 
 
 def is_member(segments: ir.Table, scheme: str, code: str) -> ir.BooleanValue:

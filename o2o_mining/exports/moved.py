@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from o2o_mining.exports.consent import MARKETING
+from o2o_mining.engine.consent import MARKETING
 from o2o_mining.exports.release import Content, ExportReport, Order, Words, named, release
-from o2o_mining.exports.standing import consent_said, counted, held_globally, left_out, listed, with_standing
+from o2o_mining.exports.standing import consent_said, counted, left_out, listed, with_standing
 
 if TYPE_CHECKING:
     from datetime import date
@@ -58,7 +58,7 @@ def export_moved(
         ...
     o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
-    asked = with_standing(home, moved, purpose=MARKETING, settings=order.settings, held=held_globally(home))
+    asked = with_standing(home, moved, purpose=MARKETING, settings=order.settings)
     rows = asked.select("customer_id", *_TYPES).order_by("customer_id").to_pyarrow()
     counts = counted(rows)
     shown, fields = named(listed(rows), "segments", order, types=_TYPES, words={"segment_code": segment_name})

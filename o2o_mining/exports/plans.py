@@ -18,7 +18,6 @@ from o2o_mining.exports.standing import (
     NobodyError,
     consent_said,
     counted,
-    held_globally,
     left_out,
     listed,
     notes,
@@ -187,7 +186,9 @@ def _campaigns(planned: ir.Table) -> list[str]:
 
 def _with_standing(home: Home, rows: ir.Table, day: date, order: Order) -> ir.Table:
     """Ask for consent and profiling by the last word, and for both kinds of holdouts."""
-    everywhere = held_globally(home).cross_join(rows.select("campaign_id").distinct())
-    of_campaigns = _slice(home, "offer_holdouts", day).select("customer_id", "campaign_id")
-    held = everywhere.select("customer_id", "campaign_id").union(of_campaigns)
+    drawn = _slice(home, "offer_holdouts", day)
+    # Whom the plan held out of everything stays so, though salt or share were changed since.
+    globally = drawn.filter(drawn.kind == "global").select("customer_id").distinct()
+    everywhere = globally.cross_join(rows.select("campaign_id").distinct())
+    held = everywhere.select("customer_id", "campaign_id").union(drawn.select("customer_id", "campaign_id"))
     return with_standing(home, rows, purpose=order.purpose, settings=order.settings, held=held, profiled=True)

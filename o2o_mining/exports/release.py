@@ -20,8 +20,8 @@ from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.errors import O2OError, UsageError
 from o2o_mining.core.languages import known_language
 from o2o_mining.core.moments import parse_day
+from o2o_mining.engine.consent import MARKETING
 from o2o_mining.engine.origin import rerun
-from o2o_mining.exports.consent import MARKETING
 from o2o_mining.exports.files import WRITERS, Field
 from o2o_mining.exports.headings import code_names, heading
 from o2o_mining.exports.specs import Spec, read_spec

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from o2o_mining.core.errors import O2OError
+from o2o_mining.engine.portable import drawn
 from o2o_mining.exports.consent import ASSUMED, REFUSED, SILENT, STATED, with_consent
 
 if TYPE_CHECKING:
@@ -39,7 +40,13 @@ class NobodyError(O2OError):
 
 
 def with_standing(
-    home: Home, rows: ir.Table, *, purpose: str, settings: Settings, held: ir.Table, profiled: bool = False
+    home: Home,
+    rows: ir.Table,
+    *,
+    purpose: str,
+    settings: Settings,
+    held: ir.Table | None = None,
+    profiled: bool = False,
 ) -> ir.Table:
     """One row with ``consent``: the basis on which the customer may be listed, or the first reason why not.
 
@@ -52,9 +59,10 @@ def with_standing(
     purpose
         What the list is for.
     settings
-        Of the home: whether silence is consent.
+        Of the home: whether silence is consent, and who is held out of everything, drawn as plans of offers draw,
+        whether a plan names the customer or not.
     held
-        Who is held out: ``customer_id``, and what else must be the same.
+        Who is held out besides: ``customer_id``, and what else must be the same.
     profiled
         Whether the rows rest on a profile, which a customer may have refused.
 
@@ -68,22 +76,17 @@ def with_standing(
     if profiled:
         known = with_consent(known, *feeds, purpose="profiling", assumed=True).rename(_profiling="consent")
     known = with_consent(known, *feeds, purpose=purpose, assumed=settings.assumed_consent)
-    kept = held.distinct().rename({f"_{key}": key for key in held.columns}).mutate(_held=True)
-    known = known.left_join(kept, [known[key] == kept[f"_{key}"] for key in held.columns])
+    kept_out = drawn(known.customer_id, salt=settings.holdout_salt, share=settings.global_holdout_share)
+    if held is not None:
+        named = held.distinct().rename({f"_{key}": key for key in held.columns}).mutate(_named=True)
+        known = known.left_join(named, [known[key] == named[f"_{key}"] for key in held.columns])
+        kept_out |= known._named.fill_null(False)
     barred = [(~known.consent.isin(LISTED), known.consent)]
     if profiled:
         barred.append((known._profiling == REFUSED, ibis.literal(NOT_PROFILED)))
-    barred.append((known._held.fill_null(False), ibis.literal(HELD_OUT)))
+    barred.append((kept_out, ibis.literal(HELD_OUT)))
     standing = ibis.cases(*barred, else_=known.consent)
     return known.mutate(consent=standing).select(*rows.columns, "consent")
-
-
-def held_globally(home: Home) -> ir.Table:
-    """Return the customers who are kept without any offer, as of the latest day that says so."""
-    held = home.table("offer_holdouts")
-    days = home.days("offer_holdouts")
-    latest = held.as_of == ibis.literal(days[-1]) if days else ibis.literal(False)
-    return held.filter(latest & (held.kind == "global")).select("customer_id")
 
 
 def counted(rows: pa.Table) -> dict[str, int]:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,9 @@ import pandas as pd
 
 from o2o_mining.core.errors import HomeError, O2OError, UsageError
 from o2o_mining.core.moments import midnight
+from o2o_mining.engine.consent import MARKETING, last_words
 from o2o_mining.engine.origin import rerun
 from o2o_mining.engine.snapshot import replace_text
-from o2o_mining.offers.eligibility import last_words
 
 if TYPE_CHECKING:
     from o2o_mining.core.settings import Settings
@@ -187,8 +187,7 @@ def _slice(home: Home, name: str, day: date) -> pd.DataFrame:
 
 def _agreed(home: Home, settings: Settings) -> set[str]:
     """Return everybody of the plan who still consents to marketing."""
-    ever = date.max - timedelta(days=1)
-    words = last_words(home.table("customers"), home.table("consents"), as_of=ever).execute()
+    words = last_words(home.table("customers"), home.table("consents"), purpose=MARKETING).execute()
     word = words.set_index("customer_id")["word"]
     people = {*home.table("targeted_offers").customer_id.execute(), *home.table("offer_holdouts").customer_id.execute()}
     said = word.reindex(sorted(people))

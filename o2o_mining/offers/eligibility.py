@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from o2o_mining.engine.portable import moment
+from o2o_mining.engine.portable import drawn, moment
 
 if TYPE_CHECKING:
     from datetime import date
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from o2o_mining.core.settings import Settings
-
-MARKETING = "marketing"
 
 
 def campaign_offers(coupons: ir.Table, campaigns: ir.Table, *, as_of: date) -> ir.Table:
@@ -29,21 +27,6 @@ def campaign_offers(coupons: ir.Table, campaigns: ir.Table, *, as_of: date) -> i
     )
     named = running.select("campaign_id", "ends_at", "budget", campaign_channel="channel")
     return good.drop("starts_at", "ends_at").inner_join(named, "campaign_id")
-
-
-def last_words(customers: ir.Table, consents: ir.Table, *, as_of: date) -> ir.Table:
-    """One customer with the last word on marketing before a day, null where there is none."""
-    said = consents.filter((consents.purpose == MARKETING) & (consents.changed_at < moment(as_of)))
-    # Of two words at one moment, the refusal counts.
-    order = [ibis.desc(said.changed_at), said.granted.cast("int64")]
-    ranked = said.mutate(_place=ibis.row_number().over(group_by=said.customer_id, order_by=order))
-    last = ranked.filter(ranked._place == 0).select("customer_id", last="granted")
-    general = customers.select("customer_id", general="consent_marketing")
-    every = general.outer_join(last, "customer_id")
-    return every.select(
-        customer_id=ibis.coalesce(every.customer_id, every.customer_id_right),
-        word=every["last"].fill_null(every.general),
-    )
 
 
 def contacts(touches: ir.Table, sends: ir.Table, *, as_of: date) -> ir.Table:
@@ -79,21 +62,6 @@ def already_asked(
     return ibis.union(*(t.select(*pair) for t in (drawn, sent, received)), distinct=True)
 
 
-def drawn(subject: ir.StringValue, *, salt: str, share: float) -> ir.BooleanValue:
-    """Return whether a subject is drawn: the same in every run, and in about this share of all subjects.
-
-    Examples
-    --------
-    >>> t = ibis.memtable({"id": ["ann", "bob", "cleo", "dan"]})
-    >>> drawn(t.id, salt="s", share=0.5).name("drawn").execute().tolist()
-    [False, True, False, False]
-    """
-    if share >= 1:
-        return ibis.literal(True)
-    digest = (ibis.literal(f"{salt}:") + subject).hexdigest("md5").substr(0, 8)
-    return digest < format(int(share * 2**32), "08x")
-
-
 def marked(
     scores: ir.Table,
     offers: ir.Table,
@@ -116,7 +84,7 @@ def marked(
     customers
         The feed, for the year of birth.
     words, contacts, asked
-        As `last_words`, `contacts` and `already_asked` return them.
+        As ``engine.consent.last_words``, `contacts` and `already_asked` return them.
     settings
         Caps, gaps, shares and salt.
     as_of

@@ -10,6 +10,7 @@ import pandas as pd
 
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.engine.base import StepReport
+from o2o_mining.engine.consent import MARKETING, last_words
 from o2o_mining.engine.portable import moment, share
 from o2o_mining.offers import eligibility, money
 from o2o_mining.offers.charts import value_by_budget
@@ -89,7 +90,7 @@ def _candidates(
         scores,
         eligibility.campaign_offers(coupons, engine.feed("campaigns"), as_of=as_of),
         customers=customers,
-        words=eligibility.last_words(customers, engine.feed("consents"), as_of=as_of),
+        words=last_words(customers, engine.feed("consents"), purpose=MARKETING, as_of=as_of),
         contacts=eligibility.contacts(engine.feed("touches"), sends, as_of=as_of),
         asked=asked,
         settings=settings,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from o2o_mining.engine.consent import last_words
 from o2o_mining.engine.portable import moment
 from o2o_mining.response.deals import distances
 
@@ -70,11 +71,8 @@ def profiled(customers: ir.Table, consents: ir.Table, *, as_of: date) -> ir.Tabl
     ir.Table
         ``customer_id``.
     """
-    said = consents.filter((consents.purpose == "profiling") & (consents.changed_at < moment(as_of)))
-    # Of two words at one moment, the refusal counts.
-    order = [ibis.desc(said.changed_at), said.granted.cast("int64")]
-    last = said.mutate(place=ibis.row_number().over(group_by=said.customer_id, order_by=order))
-    refused = last.filter((last.place == 0) & ~last.granted)
+    words = last_words(customers, consents, purpose="profiling", as_of=as_of)
+    refused = words.filter(~words.word)
     return customers.select("customer_id").distinct().anti_join(refused, "customer_id")
 
 

@@ -28,6 +28,7 @@ from o2o_mining.attribution.roles import closing_touches, lengths
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
+from o2o_mining.engine.consent import MARKETING, last_words
 from o2o_mining.marts import bought, choices, past, people
 from o2o_mining.marts.knowledge import later_rows
 from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
@@ -47,6 +48,7 @@ from o2o_mining.response import (
 from o2o_mining.response.guard import leaked_pairs
 from o2o_mining.response.logs import learning_pairs, receipts, visits
 from o2o_mining.response.running import sums_until
+from o2o_mining.response.units import offer_units
 from o2o_mining.segmentation.changes import feature_changes, segment_changes
 from o2o_mining.segmentation.habits import behaviours, category_counts
 from o2o_mining.segmentation.migration import memberships, segment_migration
@@ -256,6 +258,7 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "response.sums_until": lambda: sums_until(
         days("shop"), ibis.table({"shop": "string", "at": "timestamp(6)", "n": "int64"}), "shop", ("n",), until="until"
     ),
+    "response.offer_units": lambda: offer_units(evidence(offer_logs()), as_of=DAY),
     "response.pair_features": lambda: pair_features(pairs(), evidence(offer_logs())),
     "response.leaked_pairs": lambda: leaked_pairs(pair_features(pairs(), evidence(offer_logs()))),
     "response.valid_coupons": lambda: candidates.valid_coupons(evidence(offer_logs()), as_of=DAY),
@@ -267,14 +270,13 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         as_of=DAY,
     ),
     "offers.campaign_offers": lambda: eligibility.campaign_offers(*feed("coupons", "campaigns"), as_of=DAY),
-    "offers.last_words": lambda: eligibility.last_words(*feed("customers", "consents"), as_of=DAY),
     "offers.contacts": lambda: eligibility.contacts(*feed("touches", "sends"), as_of=DAY),
     "offers.already_asked": lambda: already_asked(),
     "offers.marked": lambda: eligibility.marked(
         feed("response_scores")[0],
         eligibility.campaign_offers(*feed("coupons", "campaigns"), as_of=DAY),
         customers=feed("customers")[0],
-        words=eligibility.last_words(*feed("customers", "consents"), as_of=DAY),
+        words=last_words(*feed("customers", "consents"), purpose=MARKETING, as_of=DAY),
         contacts=eligibility.contacts(*feed("touches", "sends"), as_of=DAY),
         asked=already_asked(),
         settings=Settings(),

@@ -42,7 +42,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, settings: Settings) -> No
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("lookback = 30", "unknown setting 'lookback'.*use one of assumed_consent, churn_horizon_days, currency"),
+        ("lookback = 30", "unknown setting 'lookback'.*use one of assumed_consent, assumed_incremental_share"),
         ('lookback_days = "30"', "lookback_days = '30' is not a int"),
         ("lookback_days = 30.0", "lookback_days = 30.0 is not a int"),
         ("lookback_days = true", "lookback_days = True is not a int"),

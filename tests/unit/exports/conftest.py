@@ -20,7 +20,7 @@ from tests.unit.exports.rows import DAY, Publish, Rows
 
 def _filled(table: str, rows: Rows) -> ibis.Table:
     declared = contract(table)
-    usual = {"money": Decimal("0.00"), "int": 1, "double": 0.5, "codes": [], "date": DAY}
+    usual = {"money": Decimal("0.00"), "int": 1, "double": 0.5, "codes": [], "date": DAY, "boolean": False}
     filled = [
         {c.name: row.get(c.name, None if c.nullable else usual.get(c.type, "x")) for c in declared.columns}
         for row in rows

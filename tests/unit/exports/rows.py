@@ -16,8 +16,9 @@ Rows = Sequence[Mapping[str, Any]]
 Publish = Callable[..., Home]
 
 DAY = date(2018, 1, 1)
-SETTINGS = Settings(currency="TWD")
-ASSUMING = Settings(currency="TWD", assumed_consent=True)
+# Nobody is held out of everything but where a test says so.
+SETTINGS = Settings(currency="TWD", global_holdout_share=0)
+ASSUMING = Settings(currency="TWD", global_holdout_share=0, assumed_consent=True)
 
 
 def segment_name(code: str, language: str) -> str:

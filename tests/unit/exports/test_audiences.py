@@ -130,12 +130,16 @@ def test_a_list_that_is_empty_for_lack_of_consent_to_ads_names_count_and_setting
 
 @pytest.mark.parametrize("platform", ["", GOOGLE])
 def test_nobody_held_out_of_all_offers_is_on_a_segment_list(publish: Publish, platform: str) -> None:
-    ids = _ids(102)
-    kept = [held(ids[0], "spring", "global"), held(ids[0], "autumn", "global"), held(ids[1], "spring", "campaign")]
-    report = _export(publish, platform, [_contact(one) for one in ids], offer_holdouts=kept)
-    assert (report.rows, report.left_out) == (101, {"holdout": 1})
-    assert _sha(f"{ids[0]}@example.com") not in report.path.read_text(encoding="utf-8")
-    assert "1 of 102 customers left out: they are held out to measure what offers bring" in report.notes
+    # Whether a plan names them or not: this one names nobody who is held out of everything.
+    ids, settings = _ids(200), replace(ASSUMING, global_holdout_share=0.05)
+    least = format(int(0.05 * 2**32), "08x")
+    out = [one for one in ids if hashlib.md5(f"holdout:{one}".encode(), usedforsecurity=False).hexdigest()[:8] < least]
+    kept = [held(ids[1], "spring", "campaign")]
+    report = _export(publish, platform, [_contact(one) for one in ids], settings=settings, offer_holdouts=kept)
+    assert (len(out), report.rows, report.left_out) == (11, 189, {"holdout": 11})
+    text = report.path.read_text(encoding="utf-8")
+    assert not any(one in text or _sha(f"{one}@example.com") in text for one in out)
+    assert f"{len(out)} of 200 customers left out: they are held out to measure what offers bring" in report.notes
 
 
 # 2. Nothing is never hashed, what is hashed not once more.
