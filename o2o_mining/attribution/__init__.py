@@ -1,8 +1,9 @@
 """What did each campaign and channel bring, in money, with refunds taken off?
 
-Reads ``purchases``, ``journeys`` and ``journey_touches``, whole and as known before as_of, and the feeds ``campaigns``,
-``campaign_costs``, ``touches`` and ``assignments``. Owns ``attribution_ledger``, ``campaign_attribution``,
-``incrementality``, ``path_summary``, ``path_histograms``, ``channel_transitions`` and ``channel_roles``.
+Reads ``purchases``, ``journeys`` and ``journey_touches``, whole and as known before as_of, ``coupon_lifecycle`` as
+known then, and the feeds ``campaigns``, ``campaign_costs``, ``touches``, ``sends``, ``assignments``, ``merchants``.
+Owns ``attribution_ledger``, ``campaign_attribution``, ``incrementality``, ``three_wins``, ``path_summary``,
+``path_histograms``, ``channel_transitions`` and ``channel_roles``.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from o2o_mining.contracts.attribution import MODELS, NO_CAMPAIGN
 
@@ -228,3 +229,55 @@ def channel_parts(roles: pd.DataFrame) -> go.Figure:
         yaxis={"title": "removal effect", "tickformat": ".0%"},
     )
     return figure
+
+
+def three_sides(campaigns: pd.DataFrame) -> go.Figure:
+    """Draw what each campaign brought to the merchant, to the customers, and what became of them on the platform.
+
+    Parameters
+    ----------
+    campaigns
+        Rows of ``three_wins`` of one level.
+    """
+    rows = campaigns.head(_MOST_BARS)
+    names = rows["id"].tolist()
+    figure = make_subplots(
+        rows=1,
+        cols=3,
+        shared_yaxes=True,
+        subplot_titles=["merchant: margin caused, 95 %", "customers: saved on list prices", "platform: came back"],
+    )
+    known = rows[rows["merchant_margin"].notna()]
+    money = ("merchant_margin", "merchant_margin_low", "merchant_margin_high")
+    margin, low, high = (known[name].astype("float64") for name in money)
+    figure.add_scatter(
+        x=margin,
+        y=known["id"],
+        mode="markers",
+        error_x={"array": high - margin, "arrayminus": margin - low},
+        text=[_basis(*pair) for pair in zip(known["margin_share"], known["margin_basis"], strict=True)],
+        hovertemplate="%{y}: %{x:,.2f}<br>%{text}<extra></extra>",
+        row=1,
+        col=1,
+    )
+    offers = [f"{each:.1f} offers a visit" for each in rows["offers_per_visit"]]
+    figure.add_bar(x=rows["customer_savings"].astype("float64"), y=names, orientation="h", text=offers, row=1, col=2)
+    figure.add_bar(
+        x=rows["platform_retention_share"],
+        y=names,
+        orientation="h",
+        text=[f"{each:.1f} visits each" for each in rows["visits_per_customer"]],
+        row=1,
+        col=3,
+    )
+    refused = rows["id"][rows["merchant_margin"].isna()].tolist()
+    told = f"; no margin can be given for {len(refused)}: {', '.join(refused)}" if refused else ""
+    figure.update_layout(title=f"Three wins by campaign{told}", showlegend=False)
+    figure.update_xaxes(tickformat=".0%", col=3)
+    figure.update_yaxes(autorange="reversed", type="category", categoryorder="array", categoryarray=names)
+    return figure
+
+
+def _basis(share: float, basis: str) -> str:
+    """Return the margin that was reckoned with and who named it."""
+    return "margins of several merchants" if share != share else f"margin {share:.0%} by {basis}"

@@ -223,7 +223,42 @@ def build_incrementality(engine: Engine, *, as_of: date) -> StepReport:
     as_of
         Uses what was known before this UTC day.
     """
-    purchases = engine.known("purchases", as_of)
+    found, drawn = effects(engine, engine.known("purchases", as_of), as_of=as_of)
+    written = engine.write("incrementality", ibis.memtable(found, schema=_found_schema()), as_of=as_of)
+    shown = found[found["outcome"] == "purchases"].drop(columns=["outcome", "n_treatment", "n_control"])
+    labels = found[found["outcome"] == "purchases"].drop_duplicates("campaign_id")["label"].value_counts()
+    return StepReport(
+        table="incrementality",
+        rows=written,
+        notes=_doubts(engine, found),
+        figures={label: int(labels.get(label, 0)) for label in ("experiment", "observational", "refused")},
+        samples={"Purchases per customer": shown.head(_SHOWN_ROWS).reset_index(drop=True)},
+        charts={
+            "campaign_effects": lambda: campaign_effects(found),
+            "cumulative_effects": lambda: cumulative_effects({name: daily(rows) for name, rows in drawn.items()}),
+        },
+    )
+
+
+def effects(engine: Engine, purchases: ir.Table, *, as_of: date) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Reckon what each campaign changed of some purchases: all, or what their merchants keep of them.
+
+    Parameters
+    ----------
+    engine
+        Holds the feeds ``campaigns``, ``assignments`` and ``touches``.
+    purchases
+        As known before as_of; ``net_amount`` is what is added up.
+    as_of
+        Uses what was known before this UTC day.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``incrementality`` without as_of.
+    dict
+        The customers drawn for each campaign that was drawn.
+    """
     begun = engine.stage(spans(engine.feed("campaigns"), as_of=as_of))
     campaigns: pd.DataFrame = engine.execute(begun.order_by("campaign_id"))
     drawn = _drawn(engine, purchases, as_of=as_of)
@@ -242,21 +277,7 @@ def build_incrementality(engine: Engine, *, as_of: date) -> StepReport:
             with threadpool_limits(limits=1):
                 rows += compared(name, customers, has_past=_has_past(engine, purchases, campaign))
     engine.drop_staged()
-    found = table(rows)
-    written = engine.write("incrementality", ibis.memtable(found, schema=_found_schema()), as_of=as_of)
-    shown = found[found["outcome"] == "purchases"].drop(columns=["outcome", "n_treatment", "n_control"])
-    labels = found[found["outcome"] == "purchases"].drop_duplicates("campaign_id")["label"].value_counts()
-    return StepReport(
-        table="incrementality",
-        rows=written,
-        notes=_doubts(engine, found),
-        figures={label: int(labels.get(label, 0)) for label in ("experiment", "observational", "refused")},
-        samples={"Purchases per customer": shown.head(_SHOWN_ROWS).reset_index(drop=True)},
-        charts={
-            "campaign_effects": lambda: campaign_effects(found),
-            "cumulative_effects": lambda: cumulative_effects({name: daily(rows) for name, rows in drawn.items()}),
-        },
-    )
+    return table(rows), drawn
 
 
 def _drawn(engine: Engine, purchases: ir.Table, *, as_of: date) -> dict[str, pd.DataFrame]:

@@ -173,9 +173,64 @@ INCREMENTALITY = Table(
     ),
 )
 
+THREE_WINS = Table(
+    name="three_wins",
+    room="attribution",
+    kind=Kind.MINED,
+    row="What the merchant, the customers and the platform got of one campaign, or of one merchant's offers.",
+    columns=(
+        AS_OF,
+        _key("level", "text", "Of what.", allowed=("campaign", "merchant")),
+        _key("id", "id", "The campaign or merchant."),
+        Column("customers", "int", "Who received an offer of the campaign, or bought at the merchant.", low=0),
+        _opt("incremental_visits", "double", "Purchases that the campaign caused, or the merchant's campaigns."),
+        _opt("incremental_net_revenue", "money", "Net revenue that it caused."),
+        _opt("media_cost", "money", "Money spent on it; of a merchant on the campaigns whose effect is known."),
+        _opt("merchant_margin", "money", "Margin that it caused, after discounts, refunds and media."),
+        _opt("merchant_margin_low", "money", "Lower end at 95 %."),
+        _opt("merchant_margin_high", "money", "Upper end at 95 %."),
+        _opt(
+            "margin_share",
+            "double",
+            "Margin of a sale before discounts; null where several merchants sold.",
+            low=0,
+            high=1,
+        ),
+        Column("margin_basis", "text", "Who named that margin.", allowed=("merchant", "setting")),
+        _opt("incremental_roi", "double", "Merchant's margin per money spent on media, after that money."),
+        _opt("customer_savings", "money", "What purchases with it cost less than their list price."),
+        Column("visits", "int", "Purchases of its customers at the merchant, of a campaign in its time.", low=0),
+        Column("offers", "int", "Offers received.", low=0),
+        Column("offers_per_visit", "double", "Offers received for each visit; as if one came where nobody did.", low=0),
+        Column(
+            "platform_retention_share",
+            "double",
+            "Of its customers who had bought anything earlier, those who bought anything in the last 90 days.",
+            low=0,
+            high=1,
+        ),
+        Column("visits_per_customer", "double", "Purchases anywhere in the last 90 days for each customer.", low=0),
+        Column("label", "text", "What the margin rests on.", allowed=("experiment", "observational", "refused")),
+        _opt("reason_code", "text", "Why there is no margin, or why it is in doubt."),
+    ),
+    checks=(
+        Check(
+            "refused_without_a_margin",
+            "what is refused has a reason and no margin",
+            lambda t: (t.label == "refused") != t.merchant_margin.isnull(),
+        ),
+        Check(
+            "interval_holds_margin",
+            "low <= margin <= high",
+            lambda t: (t.merchant_margin < t.merchant_margin_low) | (t.merchant_margin > t.merchant_margin_high),
+        ),
+    ),
+)
+
 TABLES = (
     CAMPAIGN_ATTRIBUTION,
     INCREMENTALITY,
+    THREE_WINS,
     PATH_SUMMARY,
     PATH_HISTOGRAMS,
     CHANNEL_TRANSITIONS,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dagster as dg
 
-from o2o_mining.attribution import steps
+from o2o_mining.attribution import outcome_steps, steps
 from pipelines.assets import Days, table_assets
 
 _PATHS = ("path_summary", "path_histograms", "channel_transitions", "channel_roles")
+
+_THREE_SIDES = [
+    "known_purchases", "known_coupon_lifecycle", "incrementality", "campaign_attribution", "campaigns", "assignments",
+    "touches", "sends", "merchants",
+]  # fmt: skip
 
 
 def assets(days: Days) -> list[dg.AssetsDefinition]:
@@ -35,6 +40,12 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             {"incrementality": ["known_purchases", "campaigns", "assignments", "touches"]},
             lambda house, day: steps.build_incrementality(house.engine, as_of=day),
             name="incrementality",
+            days=days,
+        ),
+        table_assets(
+            {"three_wins": _THREE_SIDES},
+            lambda house, day: outcome_steps.build_three_wins(house.engine, as_of=day, settings=house.settings),
+            name="three_wins",
             days=days,
         ),
         table_assets(

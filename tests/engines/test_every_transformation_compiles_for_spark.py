@@ -25,6 +25,7 @@ from o2o_mining.attribution.coded import Grouped, group_paths
 from o2o_mining.attribution.credits import credited_touches, weighed_touches
 from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.attribution.roles import closing_touches, lengths
+from o2o_mining.attribution.sides import margins, offers_received, sides
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
@@ -202,6 +203,11 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "attribution.bought_by_all": lambda: bought_by_all(
         feed("purchases")[0], feed("touches")[0], spans(*feed("campaigns"), as_of=DAY)
     ),
+    "attribution.margins": lambda: margins(*feed("purchases", "merchants"), default_share=0.3),
+    "attribution.offers_received": lambda: _offers_received(),
+    "attribution.sides": lambda: sides(
+        feed("purchases")[0], _offers_received(), spans(*feed("campaigns"), as_of=DAY), as_of=DAY
+    ),
     "attribution.group_paths": lambda: _grouped_paths().short,
     "attribution.group_paths, long": lambda: _grouped_paths().long,
     "segmentation.rfm_scores": lambda: segmentation.rfm_scores(*feed("purchases"), as_of=DAY),
@@ -315,6 +321,10 @@ def already_asked() -> ibis.Table:
     assignments, sends, received, coupons = feed("assignments", "sends", "coupon_receipts", "coupons")
     coupons = coupons.select("coupon_id", "campaign_id")
     return eligibility.already_asked(assignments, sends, received, coupons, as_of=DAY)
+
+
+def _offers_received() -> ibis.Table:
+    return offers_received(*feed("touches", "sends", "coupon_lifecycle", "campaigns"), as_of=DAY)
 
 
 def _grouped_paths() -> Grouped:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from o2o_mining.simulator.findings import Evaluated, Finding
 
 
@@ -11,6 +13,7 @@ def compare(world: Evaluated) -> Iterator[Finding]:
     """Compare credit with true increments by model, and what experiments found with what they would have to find."""
     yield from _credit(world)
     yield from _effects(world)
+    yield from _margins(world)
 
 
 def _effects(world: Evaluated) -> Iterator[Finding]:
@@ -29,6 +32,33 @@ def _effects(world: Evaluated) -> Iterator[Finding]:
             estimate, low, high = (float(row[name]) for name in ("effect", "effect_low", "effect_high"))
             quantity = f"{row['method']}: purchases per customer by {campaign}"
             yield Finding("attribution", quantity, float(true[campaign]), estimate, low, high)
+
+
+def _margins(world: Evaluated) -> Iterator[Finding]:
+    """Compare the margin after media of each campaign that was drawn with what its visits really brought."""
+    effects, values = world.truth("campaign_effects"), world.truth("offer_values")
+    wins = world.estimates("three_wins")
+    if effects.empty or values.empty or wins.empty:
+        return
+    drawn = effects[effects["arm"] != "none"].merge(_worth_of_campaigns(world, values), on="campaign_id")
+    with_it = drawn["occasion1"].astype(int) * (drawn["margin_with"] - drawn["discount"])
+    drawn["caused"] = with_it - drawn["occasion0"].astype(int) * drawn["margin_without"]
+    by_campaign = drawn.groupby("campaign_id")
+    asked = drawn[drawn["arm"] == "treatment"].groupby("campaign_id").size()
+    caused = by_campaign["caused"].mean() * asked
+    rows = wins[(wins["level"] == "campaign") & (wins["label"] == "experiment")]
+    for row in rows.sort_values("id").to_dict("records"):
+        campaign = row["id"]
+        if campaign in caused.index:
+            true = float(caused[campaign]) - float(row["media_cost"] or 0)
+            estimate, low, high = (float(row[f"merchant_margin{end}"]) for end in ("", "_low", "_high"))
+            yield Finding("attribution", f"merchant's margin after media by {campaign}", true, estimate, low, high)
+
+
+def _worth_of_campaigns(world: Evaluated, values: pd.DataFrame) -> pd.DataFrame:
+    """Return of each campaign with a coupon what a visit to its merchant is worth, with the coupon and without."""
+    coupons = world.estimates("coupons")[["coupon_id", "campaign_id"]].dropna()
+    return coupons.merge(values, on="coupon_id").sort_values("coupon_id").drop_duplicates("campaign_id")
 
 
 def _credit(world: Evaluated) -> Iterator[Finding]:

@@ -78,6 +78,8 @@ PUBLISHED = {
     "incrementality": """as_of*:date campaign_id* outcome* method* n_treatment:int n_control:int mean_treatment?:double
         mean_control?:double effect?:double effect_low?:double effect_high?:double p_value?:double total_effect?:double
         smallest_detectable_effect?:double sample_ratio_p?:double label reason_code?""",
+    "three_wins": """as_of*:date level* id* merchant_margin?:money customer_savings?:money offers_per_visit:double
+        platform_retention_share:double visits_per_customer:double margin_basis""",
 }
 
 ALLOWED = {
@@ -101,6 +103,9 @@ ALLOWED = {
     "incrementality.outcome": "converted purchases net_revenue",
     "incrementality.method": "itt cuped did synthetic_control",
     "incrementality.label": "experiment observational refused",
+    "three_wins.level": "campaign merchant",
+    "three_wins.margin_basis": "merchant setting",
+    "three_wins.label": "experiment observational refused",
     "path_summary.outcome": "converted lost",
     "path_histograms.measure": "days touches",
     "demand_forecast.level": "total category merchant store",

@@ -1,0 +1,113 @@
+"""The steps about outcomes: what three sides got, where customers are lost, what the store adds beside delivery."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import ibis
+import pyarrow as pa
+
+from o2o_mining.attribution.bought import spans
+from o2o_mining.attribution.charts import three_sides
+from o2o_mining.attribution.sides import margins, offers_received, sides
+from o2o_mining.attribution.steps import effects
+from o2o_mining.attribution.windows import window_starts
+from o2o_mining.attribution.wins import Counted, three_wins
+from o2o_mining.contracts.catalogue import contract
+from o2o_mining.core.settings import Settings
+from o2o_mining.engine.base import Engine, StepReport
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+_SHOWN_ROWS = 30
+
+
+def build_three_wins(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
+    """Write ``three_wins`` as of a day.
+
+    Parameters
+    ----------
+    engine
+        Holds ``purchases`` and ``coupon_lifecycle`` as known before as_of, ``incrementality`` and
+        ``campaign_attribution`` as of it, and the feeds.
+    as_of
+        Uses what was known before this UTC day.
+    settings
+        ``default_margin_share``, for merchants who name no margin.
+    """
+    counted = _counted(engine, as_of=as_of, settings=settings)
+    wins = three_wins(counted, default_share=settings.default_margin_share)
+    rows = engine.write("three_wins", _as_rows("three_wins", wins), as_of=as_of)
+    campaigns, merchants = (wins[wins["level"] == level] for level in ("campaign", "merchant"))
+    shown = [
+        "id", "merchant_margin", "merchant_margin_low", "merchant_margin_high", "media_cost", "incremental_roi",
+        "customer_savings", "offers_per_visit", "platform_retention_share", "visits_per_customer", "margin_share",
+        "margin_basis", "label", "reason_code",
+    ]  # fmt: skip
+    return StepReport(
+        "three_wins", rows, notes=_doubts(engine, wins, settings),
+        figures={
+            "campaigns": len(campaigns), "campaigns with a margin": int(campaigns["merchant_margin"].notna().sum()),
+            "merchants": len(merchants), "merchants with a margin": int(merchants["merchant_margin"].notna().sum()),
+        },
+        samples={"Campaigns": campaigns[shown].head(_SHOWN_ROWS).reset_index(drop=True)} if len(campaigns) else {},
+        charts={"three_sides": lambda: three_sides(campaigns)} if len(campaigns) else {},
+    )  # fmt: skip
+
+
+def _counted(engine: Engine, *, as_of: date, settings: Settings) -> Counted:
+    """Return what the three wins are made of."""
+    purchases = engine.known("purchases", as_of)
+    campaigns, merchants = engine.feed("campaigns"), engine.feed("merchants")
+    begun = spans(campaigns, as_of=as_of)
+    logs = (engine.feed("touches"), engine.feed("sends"), engine.known("coupon_lifecycle", as_of))
+    offers = offers_received(*logs, campaigns, as_of=as_of)
+    counts = sides(purchases, offers, begun, as_of=as_of).order_by(["level", "id"])
+    credit = engine.slice("campaign_attribution", as_of)
+    costs = credit.filter(
+        credit.level == "campaign", credit.model == "last", credit.window_start == ibis.literal(window_starts(as_of)[0])
+    )
+    found = engine.execute(engine.slice("incrementality", as_of))
+    kept, _ = effects(engine, margins(purchases, merchants, default_share=settings.default_margin_share), as_of=as_of)
+    if not int(engine.execute(purchases.net_amount.count())):
+        found, kept = found.iloc[:0], kept.iloc[:0]
+    return Counted(
+        campaigns=engine.execute(begun.select("campaign_id", "merchant_id")),
+        merchants=engine.execute(merchants.select("merchant_id", "margin_share")),
+        sides=engine.execute(counts),
+        costs=engine.execute(costs.select("cost", campaign_id="id")),
+        effects=found,
+        margin_effects=kept,
+    )
+
+
+def _doubts(engine: Engine, wins: pd.DataFrame, settings: Settings) -> tuple[str, ...]:
+    """Return what stands on a setting, which feeds are missing, and why merchants have no margin."""
+    notes = []
+    for feed, meaning in (
+        ("campaigns", "no margin was caused by any"),
+        ("merchants", "no merchant names its margin"),
+    ):
+        if lack := engine.absence(feed):
+            notes.append(f"feed {feed} is {lack}: {meaning}")
+    if set_ := int((wins["margin_basis"] == "setting").sum()):
+        share = settings.default_margin_share
+        notes.append(
+            f"{set_} of {len(wins)} rows stand on the setting default_margin_share = {share}, nobody named a margin"
+        )
+    refused = wins[wins["label"] == "refused"].groupby(["level", "reason_code"], as_index=False).size()
+    notes += [f"{row.size} {row.level}(s) without a margin: {row.reason_code}" for row in refused.itertuples()]
+    if (wins["reason_code"] == "media_unknown").any():
+        notes.append("no cost of any campaign is known: margins are before media")
+    return tuple(notes)
+
+
+def _as_rows(name: str, frame: pd.DataFrame) -> ir.Table:
+    """Return a frame in the types of a contract, without the day."""
+    schema = {column: kind for column, kind in contract(name).schema.items() if column != "as_of"}
+    types = ibis.schema(schema).to_pyarrow()
+    arrays = [pa.Array.from_pandas(frame[field.name].astype("object"), type=field.type) for field in types]
+    return ibis.memtable(pa.table(arrays, names=list(schema)))
