@@ -2,7 +2,7 @@
 
 Reads ``purchases``, ``journeys`` and ``journey_touches``, whole and as known before as_of, ``coupon_lifecycle`` as
 known then, and the feeds ``campaigns``, ``campaign_costs``, ``touches``, ``sends``, ``assignments``, ``merchants``.
-Owns ``attribution_ledger``, ``campaign_attribution``, ``incrementality``, ``three_wins``, ``path_summary``,
+Owns ``attribution_ledger``, ``campaign_attribution``, ``incrementality``, ``three_wins``, ``funnel``, ``path_summary``,
 ``path_histograms``, ``channel_transitions`` and ``channel_roles``.
 """
 

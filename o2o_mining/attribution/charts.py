@@ -281,3 +281,37 @@ def three_sides(campaigns: pd.DataFrame) -> go.Figure:
 def _basis(share: float, basis: str) -> str:
     """Return the margin that was reckoned with and who named it."""
     return "margins of several merchants" if share != share else f"margin {share:.0%} by {basis}"
+
+
+def funnel_by_channel(stages: pd.DataFrame) -> go.Figure:
+    """Draw how many people go from a touch to coming back: all of them, and by channel for the asking.
+
+    Parameters
+    ----------
+    stages
+        Rows of ``funnel`` of one window, without merchants' where there are many.
+    """
+    figure = go.Figure()
+    names = stages[stages["dimension"] != "merchant"].drop_duplicates(["dimension", "id"])
+    for row in names.sort_values(["dimension", "id"], key=_total_first).itertuples():
+        some = stages[(stages["dimension"] == row.dimension) & (stages["id"] == row.id)].sort_values("position")
+        figure.add_funnel(
+            y=some["stage"],
+            x=some["people"],
+            name=str(row.id),
+            visible=True if row.dimension == "total" else "legendonly",
+            textinfo="value+percent previous",
+            customdata=some[["lost", "open", "lost_amount"]].astype("object"),
+            hovertemplate="%{y}: %{x:,}<br>lost %{customdata[0]:,}, open %{customdata[1]:,}<br>"
+            "worth at most %{customdata[2]}<extra>%{fullData.name}</extra>",
+        )
+    lost = stages[(stages["dimension"] == "total") & stages["lost_amount"].notna()]
+    worst = lost.assign(worth=lost["lost_amount"].astype("float64")).sort_values("worth", ascending=False).head(1)
+    told = f": most is lost after '{worst['stage'].iloc[0]}'" if len(worst) else ""
+    figure.update_layout(title=f"From a touch to coming back, people{told}", yaxis={"title": "stage"})
+    return figure
+
+
+def _total_first(values: pd.Series[str]) -> pd.Series[str]:
+    """Return values such that the total sorts before all others."""
+    return values.replace({"total": ""})

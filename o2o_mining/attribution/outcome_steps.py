@@ -9,7 +9,9 @@ import ibis
 import pyarrow as pa
 
 from o2o_mining.attribution.bought import spans
-from o2o_mining.attribution.charts import three_sides
+from o2o_mining.attribution.charts import funnel_by_channel, three_sides
+from o2o_mining.attribution.funnel import FunnelLogs, funnel_counts, people
+from o2o_mining.attribution.leaks import funnel_stages
 from o2o_mining.attribution.sides import margins, offers_received, sides
 from o2o_mining.attribution.steps import effects
 from o2o_mining.attribution.windows import window_starts
@@ -55,6 +57,49 @@ def build_three_wins(engine: Engine, *, as_of: date, settings: Settings) -> Step
         },
         samples={"Campaigns": campaigns[shown].head(_SHOWN_ROWS).reset_index(drop=True)} if len(campaigns) else {},
         charts={"three_sides": lambda: three_sides(campaigns)} if len(campaigns) else {},
+    )  # fmt: skip
+
+
+def build_funnel(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
+    """Write ``funnel`` as of a day.
+
+    Parameters
+    ----------
+    engine
+        Holds ``purchases`` and ``coupon_lifecycle`` as known before as_of, and the feeds ``touches`` and ``campaigns``.
+    as_of
+        Uses what was known before this UTC day.
+    settings
+        ``lookback_days``: for so many days after a first contact what a person does counts.
+    """
+    purchases, lifecycle = (engine.known(name, as_of) for name in ("purchases", "coupon_lifecycle"))
+    touches = engine.feed("touches")
+    logs = FunnelLogs(purchases, lifecycle, touches, engine.feed("campaigns"))
+    counts = funnel_counts(people(logs, as_of=as_of, within_days=settings.lookback_days))
+    is_priced = bool(engine.execute(touches.cost.count()))
+    stages = funnel_stages(engine.execute(counts.order_by(["window", "dimension", "id"])), is_priced=is_priced)
+    starts = dict(enumerate(window_starts(as_of)))
+    stages = stages.assign(window_start=stages["window"].map(starts), window_end=as_of)
+    rows = engine.write("funnel", _as_rows("funnel", stages), as_of=as_of)
+    notes = [
+        f"feed {feed} is {lack}: {meaning}"
+        for feed, meaning in (
+            ("touches", "there is no funnel by channel and device, and merchants' begins with a coupon or a purchase"),
+            ("coupon_receipts", "nobody is seen receiving a coupon"),
+            ("online_orders", "reservations and orders that nobody came for are not known"),
+        )
+        if (lack := engine.absence(feed))
+    ]
+    whole = stages[stages["window"] == 0]
+    everybody = whole[whole["dimension"] == "total"].set_index("stage")
+    shown = ["dimension", "id", "stage", "people", "pass_share", "lost", "lost_amount", "spent_on_lost"]
+    worst = whole[whole["dimension"] != "total"].sort_values(
+        ["lost_amount", "dimension", "id", "position"], ascending=[False, True, True, True]
+    )
+    return StepReport(
+        "funnel", rows, notes=tuple(notes), figures={str(name): int(n) for name, n in everybody["people"].items()},
+        samples={"Most lost, all history": worst[shown].head(_SHOWN_ROWS).reset_index(drop=True)} if rows else {},
+        charts={"funnel": lambda: funnel_by_channel(whole)} if rows else {},
     )  # fmt: skip
 
 

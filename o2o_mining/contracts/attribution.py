@@ -227,10 +227,43 @@ THREE_WINS = Table(
     ),
 )
 
+STAGES = ("touched", "received", "ordered", "redeemed", "returned")
+
+FUNNEL = Table(
+    name="funnel",
+    room="attribution",
+    kind=Kind.MINED,
+    row="How many people of one channel, device or merchant reached one stage in one window, and how many were lost.",
+    columns=(
+        AS_OF,
+        *_window,
+        _key("dimension", "text", "By what people are counted.", allowed=("total", "channel", "device", "merchant")),
+        _key("id", "text", "The channel, device or merchant; (all) for everybody."),
+        _key("stage", "text", "The stage.", allowed=STAGES),
+        Column("position", "int", "1 for the first stage.", low=1, high=len(STAGES)),
+        Column("people", "int", "Who reached it, or a later one.", low=0),
+        Column("observed", "int", "Who was seen in this stage itself.", low=0),
+        Column("share_of_first", "double", "Share of all who entered.", low=0, high=1),
+        _opt("pass_share", "double", "Of those for whom it is decided, who went on.", low=0, high=1),
+        Column("open", "int", "Who stands here and may still go on.", low=0),
+        Column("lost", "int", "Who went no further.", low=0),
+        _opt("lost_amount", "money", "Net amount had they gone on like the others; at most that."),
+        _opt("spent_on_lost", "money", "Spent on touches of those lost here; null where no touch has a cost."),
+        _opt("reservations", "int", "Reservations whose time has come; of ordered only.", low=0),
+        _opt("no_shows", "int", "Reservations that nobody came for; of ordered only.", low=0),
+        _opt("no_show_amount", "money", "What these had been ordered for; of ordered only."),
+    ),
+    checks=(
+        Check("nobody_vanishes", "open and lost are among the people", lambda t: t.open + t.lost > t.people),
+        Check("no_more_no_shows_than_reservations", "no_shows <= reservations", lambda t: t.no_shows > t.reservations),
+    ),
+)
+
 TABLES = (
     CAMPAIGN_ATTRIBUTION,
     INCREMENTALITY,
     THREE_WINS,
+    FUNNEL,
     PATH_SUMMARY,
     PATH_HISTOGRAMS,
     CHANNEL_TRANSITIONS,

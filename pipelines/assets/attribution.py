@@ -49,6 +49,12 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             days=days,
         ),
         table_assets(
+            {"funnel": ["known_purchases", "known_coupon_lifecycle", "touches", "campaigns"]},
+            lambda house, day: outcome_steps.build_funnel(house.engine, as_of=day, settings=house.settings),
+            name="funnel",
+            days=days,
+        ),
+        table_assets(
             {table: [*known, "campaign_attribution"] for table in _PATHS},
             lambda house, day: steps.build_channel_roles(house.engine, as_of=day, settings=house.settings),
             name="channel_roles",

@@ -23,6 +23,8 @@ from o2o_mining.attribution.cents import share_out
 from o2o_mining.attribution.channels import outcomes
 from o2o_mining.attribution.coded import Grouped, group_paths
 from o2o_mining.attribution.credits import credited_touches, weighed_touches
+from o2o_mining.attribution.funnel import FunnelLogs, funnel_counts
+from o2o_mining.attribution.funnel import people as people_of_funnel
 from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.attribution.roles import closing_touches, lengths
 from o2o_mining.attribution.sides import margins, offers_received, sides
@@ -208,6 +210,8 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "attribution.sides": lambda: sides(
         feed("purchases")[0], _offers_received(), spans(*feed("campaigns"), as_of=DAY), as_of=DAY
     ),
+    "attribution.people": lambda: _people(),
+    "attribution.funnel_counts": lambda: funnel_counts(_people()),
     "attribution.group_paths": lambda: _grouped_paths().short,
     "attribution.group_paths, long": lambda: _grouped_paths().long,
     "segmentation.rfm_scores": lambda: segmentation.rfm_scores(*feed("purchases"), as_of=DAY),
@@ -325,6 +329,11 @@ def already_asked() -> ibis.Table:
 
 def _offers_received() -> ibis.Table:
     return offers_received(*feed("touches", "sends", "coupon_lifecycle", "campaigns"), as_of=DAY)
+
+
+def _people() -> ibis.Table:
+    logs = FunnelLogs(*feed("purchases", "coupon_lifecycle", "touches", "campaigns"))
+    return people_of_funnel(logs, as_of=DAY, within_days=30)
 
 
 def _grouped_paths() -> Grouped:

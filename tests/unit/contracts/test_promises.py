@@ -106,6 +106,8 @@ ALLOWED = {
     "three_wins.level": "campaign merchant",
     "three_wins.margin_basis": "merchant setting",
     "three_wins.label": "experiment observational refused",
+    "funnel.dimension": "total channel device merchant",
+    "funnel.stage": "touched received ordered redeemed returned",
     "path_summary.outcome": "converted lost",
     "path_histograms.measure": "days touches",
     "demand_forecast.level": "total category merchant store",
