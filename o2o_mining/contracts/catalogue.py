@@ -11,6 +11,7 @@ from o2o_mining.contracts import (
     demand,
     events,
     lifecycle,
+    local,
     marts,
     merchants,
     offers,
@@ -31,6 +32,7 @@ _MINED = (
     *attribution.TABLES,
     *demand.TABLES,
     *merchants.TABLES,
+    *local.TABLES,
 )
 TABLES: dict[str, Table] = {table.name: table for table in (*FEEDS, *events.TABLES, *_MINED)}
 

@@ -32,6 +32,7 @@ from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
 from o2o_mining.engine.consent import MARKETING, last_words
+from o2o_mining.local.visits import homes, redemptions, store_customers, store_visits
 from o2o_mining.marts import bought, choices, past, people
 from o2o_mining.marts.knowledge import later_rows
 from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
@@ -313,6 +314,10 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         since=DAY,
     ),
     "merchants.served_visits": lambda: served_visits(*feed("purchases", "merchants"), since=DAY),
+    "local.homes": lambda: homes(*feed("customers"), as_of=DAY),
+    "local.redemptions": lambda: redemptions(*feed("purchases"), since=DAY),
+    "local.store_visits": lambda: store_visits(*feed("purchases", "customers", "stores"), since=DAY),
+    "local.store_customers": lambda: store_customers(*feed("purchases"), since=DAY),
     "marts.of_window": lambda: past.of_window(
         marts.customer_features(past.past_logs(known_logs(), {DAY: feed("customers")[0]}, as_of=DAY), as_of=DAY), [DAY]
     ),

@@ -6,6 +6,7 @@ from o2o_mining.simulator.comparisons import (
     demand,
     ingest,
     lifecycle,
+    local,
     marts,
     merchants,
     offers,
@@ -24,6 +25,7 @@ COMPARISONS = (
     offers.compare,
     attribution.compare,
     merchants.compare,
+    local.compare,
     demand.compare,
 )
 

@@ -75,6 +75,8 @@ PUBLISHED = {
         wait_gap_min?:double rating_gap?:double refund_share:double complaint_share:double
         kept_reservations_share?:double service_score:double cost_score:double efficiency_score:double
         peer_percentile:double band action_code?""",
+    "store_catchments": """as_of*:date store_id* customers:int radius_m:double decay_per_km?:double overlap_store_id?
+        overlap_share?:double""",
     "incrementality": """as_of*:date campaign_id* outcome* method* n_treatment:int n_control:int mean_treatment?:double
         mean_control?:double effect?:double effect_low?:double effect_high?:double p_value?:double total_effect?:double
         smallest_detectable_effect?:double sample_ratio_p?:double label reason_code?""",
@@ -116,6 +118,7 @@ ALLOWED = {
     "market_analysis.dimension": "total category city category_city",
     "merchant_scorecards.band": "good watch act",
     "merchant_scorecards.action_code": "pause_offers lower_cap notify raise_cap",
+    "store_catchments.basis": "redemptions model",
     "promise_gaps.level": "merchant store",
     "promise_gaps.measure": "wait rating complaint refund reservation price all",
     "merchant_changes.measure": "wait rating complaint refund reservation price",
