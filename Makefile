@@ -24,6 +24,9 @@ help: ## show this list
 run: $(VENV)/.run-stamp ## mine a source (SOURCE=sample, or complete-journey) and say what came out
 	@$(VENV)/bin/o2o run --source $(SOURCE)
 
+# Two workers, each with threads of its own for a learner, would wait for one another most of the time.
+test coverage: export OMP_NUM_THREADS := 1
+
 test: lint ## check style, types and doors, then run all tests
 	$(PY) -m pytest $(TWO_AT_ONCE)
 

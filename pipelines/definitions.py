@@ -28,6 +28,20 @@ from pipelines.assets import (
 from pipelines.house import DEFAULT_SOURCE, House, open_house
 
 JOB = "daily"
+# As they are listed; Dagster finds the order in which their assets run.
+ROOMS = (
+    marts,
+    segmentation,
+    lifecycle,
+    response,
+    merchants,
+    local,
+    offers,
+    association,
+    attribution,
+    demand,
+    publication,
+)
 
 
 def days_from(first: date) -> Days:
@@ -70,20 +84,7 @@ def build_definitions(
         The resource of all assets: a definition, or a house that is open already.
     """
     days = days_from(first_day)
-    assets = [
-        *ingest.assets(),
-        *marts.assets(days),
-        *segmentation.assets(days),
-        *lifecycle.assets(days),
-        *response.assets(days),
-        *merchants.assets(days),
-        *local.assets(days),
-        *offers.assets(days),
-        *association.assets(days),
-        *attribution.assets(days),
-        *demand.assets(days),
-        *publication.assets(days),
-    ]
+    assets = [*ingest.assets(), *(asset for room in ROOMS for asset in room.assets(days))]
     job = dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all(),

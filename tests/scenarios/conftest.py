@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import dagster as dg
@@ -12,12 +13,17 @@ import pytest
 
 from o2o_mining.core.settings import SETTINGS_FILE, Settings, write_settings
 from o2o_mining.engine.snapshot import read_manifest
+from pipelines import definitions
+from pipelines.assets import attribution, marts, publication, segmentation
 from pipelines.execution import Outcome, run
 from tests.scenarios.feeds import write
 
 Run = Callable[..., Outcome]
+Rooms = tuple[ModuleType, ...]
 # Dagster lists every day there is: the fewer, the sooner. The days of these folders and worlds are later.
 FIRST_PARTITION = date(2022, 1, 1)
+# Enough where a test asks of what comes in and is added up, not of what is learned from it.
+FEW_ROOMS = (marts, attribution, segmentation, publication)
 
 
 def miner(place: Path) -> Run:
@@ -26,12 +32,13 @@ def miner(place: Path) -> Run:
     What Dagster records is kept in memory alone. That it is kept on disk, and how, tests/pipelines proves.
     """
 
-    def go(folder: Path, *, home: str = "home", as_of: date | None = None) -> Outcome:
+    def go(folder: Path, *, home: str = "home", as_of: date | None = None, rooms: Rooms | None = None) -> Outcome:
         (place / home).mkdir(parents=True, exist_ok=True)
         if not (place / home / SETTINGS_FILE).exists():
             write_settings(place / home, Settings(first_partition=FIRST_PARTITION))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pipelines.execution.open_instance", dg.DagsterInstance.ephemeral)
+            patch.setattr(definitions, "ROOMS", rooms or definitions.ROOMS)
             return run("folder", folder, place / home, as_of, lambda _: None)
 
     return go
