@@ -315,3 +315,47 @@ def funnel_by_channel(stages: pd.DataFrame) -> go.Figure:
 def _total_first(values: pd.Series[str]) -> pd.Series[str]:
     """Return values such that the total sorts before all others."""
     return values.replace({"total": ""})
+
+
+def store_beside_delivery(compared: pd.DataFrame) -> go.Figure:
+    """Draw how orders for the store differ from orders delivered, with and without weights, each in its own scale.
+
+    Parameters
+    ----------
+    compared
+        The columns of ``o2o_b2c`` without as_of.
+    """
+    rows = compared[compared["label"] == "observational"]
+    outcomes = rows["outcome"].drop_duplicates().tolist()
+    figure = make_subplots(rows=1, cols=max(len(outcomes), 1), shared_yaxes=True, subplot_titles=outcomes)
+    names = (rows["dimension"] + " " + rows["id"]).drop_duplicates().tolist()
+    for column, outcome in enumerate(outcomes, start=1):
+        some = rows[rows["outcome"] == outcome]
+        figure.add_scatter(
+            x=some["difference"],
+            y=some["dimension"] + " " + some["id"],
+            mode="markers",
+            name="alike customers, 95 %",
+            showlegend=column == 1,
+            marker={"color": "#264653"},
+            error_x={
+                "array": some["difference_high"] - some["difference"],
+                "arrayminus": some["difference"] - some["difference_low"],
+            },
+            row=1,
+            col=column,
+        )
+        figure.add_scatter(
+            x=some["plain_difference"],
+            y=some["dimension"] + " " + some["id"],
+            mode="markers",
+            name="as they are",
+            showlegend=column == 1,
+            marker={"color": "#e76f51", "symbol": "x"},
+            row=1,
+            col=column,
+        )
+        figure.add_vline(x=0, line={"dash": "dot", "width": 1}, row=1, col=column)
+    figure.update_layout(title="Orders consumed in a store, less orders delivered")
+    figure.update_yaxes(autorange="reversed", type="category", categoryorder="array", categoryarray=names)
+    return figure

@@ -6,12 +6,16 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import ibis
+import pandas as pd
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from o2o_mining.attribution.bought import spans
-from o2o_mining.attribution.charts import funnel_by_channel, three_sides
+from o2o_mining.attribution.charts import funnel_by_channel, store_beside_delivery, three_sides
 from o2o_mining.attribution.funnel import FunnelLogs, funnel_counts, people
 from o2o_mining.attribution.leaks import funnel_stages
+from o2o_mining.attribution.orders import OrderLogs, online_orders
+from o2o_mining.attribution.overlap import compared_orders
 from o2o_mining.attribution.sides import margins, offers_received, sides
 from o2o_mining.attribution.steps import effects
 from o2o_mining.attribution.windows import window_starts
@@ -22,7 +26,6 @@ from o2o_mining.engine.base import Engine, StepReport
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-    import pandas as pd
 
 _SHOWN_ROWS = 30
 
@@ -101,6 +104,57 @@ def build_funnel(engine: Engine, *, as_of: date, settings: Settings) -> StepRepo
         samples={"Most lost, all history": worst[shown].head(_SHOWN_ROWS).reset_index(drop=True)} if rows else {},
         charts={"funnel": lambda: funnel_by_channel(whole)} if rows else {},
     )  # fmt: skip
+
+
+def build_o2o_b2c(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
+    """Write ``o2o_b2c`` as of a day.
+
+    Parameters
+    ----------
+    engine
+        Holds ``purchases`` and ``journey_touches`` as known before as_of, and the feeds ``touches`` and ``merchants``.
+    as_of
+        Uses what was known before this UTC day.
+    settings
+        ``lookback_days``: after so many an order that was not consumed is lost. ``default_margin_share``, for merchants
+        who name no margin.
+    """
+    touches, merchants = engine.feed("touches"), engine.feed("merchants")
+    logs = OrderLogs(engine.known("purchases", as_of), engine.known("journey_touches", as_of), touches, merchants)
+    orders = engine.execute(
+        online_orders(
+            logs, as_of=as_of, within_days=settings.lookback_days, default_share=settings.default_margin_share
+        ).order_by("purchase_id")
+    )
+    if not int(engine.execute(touches.cost.count())):
+        orders["acquisition_cost"] = None
+    # One thread, so that the same figures come out at every run.
+    with threadpool_limits(limits=1):
+        compared = compared_orders(orders) if len(orders) else _nothing("o2o_b2c")
+    rows = engine.write("o2o_b2c", _as_rows("o2o_b2c", compared), as_of=as_of)
+    notes = [
+        f"feed {feed} is {lack}: {meaning}"
+        for feed, meaning in (
+            ("online_orders", "no order is known to be for the store or to be delivered"),
+            ("touches", "what it costs to win an order is not known"),
+            ("merchants", "no category is known"),
+        )
+        if (lack := engine.absence(feed))
+    ]
+    whole = compared[compared["dimension"] == "total"].drop(columns=["dimension", "id"])
+    told = whole[whole["label"] == "observational"]
+    refused = compared[compared["label"] == "refused"].groupby("reason_code", as_index=False).size()
+    notes += [f"{row.size} figure(s) refused: {row.reason_code}" for row in refused.itertuples()]
+    return StepReport(
+        "o2o_b2c", rows, notes=tuple(notes),
+        figures={str(name): float(value) for name, value in zip(told["outcome"], told["difference"], strict=True)},
+        samples={"Store less delivery, all orders": whole.reset_index(drop=True)} if rows else {},
+        charts={"store_beside_delivery": lambda: store_beside_delivery(compared)} if rows else {},
+    )  # fmt: skip
+
+
+def _nothing(name: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=[column for column in contract(name).column_names if column != "as_of"])
 
 
 def _counted(engine: Engine, *, as_of: date, settings: Settings) -> Counted:

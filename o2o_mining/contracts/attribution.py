@@ -259,11 +259,55 @@ FUNNEL = Table(
     ),
 )
 
+O2O_B2C = Table(
+    name="o2o_b2c",
+    room="attribution",
+    kind=Kind.MINED,
+    row="One outcome of orders consumed in a store beside orders delivered, as if alike customers had placed both.",
+    columns=(
+        AS_OF,
+        _key("dimension", "text", "Which orders.", allowed=("total", "channel", "category")),
+        _key("id", "text", "The orders' channel or the merchants' category; (all) for every order."),
+        _key(
+            "outcome",
+            "text",
+            "Consumed or delivered; bought again in 90 days; paid; kept by the merchant; spent on its touches.",
+            allowed=("converted", "repeat", "basket", "margin", "acquisition_cost"),
+        ),
+        Column("n_store", "int", "Online orders to be consumed in a store for which it is decided.", low=0),
+        Column("n_delivered", "int", "Online orders delivered for which it is decided.", low=0),
+        Column("customers", "int", "Who placed them.", low=0),
+        Column("customers_of_both", "int", "Those of them who placed orders of both kinds.", low=0),
+        _opt("mean_store", "double", "Weighted mean of the orders for the store; money in the home currency."),
+        _opt("mean_delivered", "double", "Weighted mean of those delivered."),
+        _opt("difference", "double", "Store less delivery, what is due to who the customers are taken out."),
+        _opt("difference_low", "double", "Lower end at 95 %."),
+        _opt("difference_high", "double", "Upper end at 95 %."),
+        _opt("p_value", "double", "Chance of a difference as large if there were none.", low=0, high=1),
+        _opt("plain_difference", "double", "Store less delivery without weights."),
+        Column("label", "text", "What the figure rests on.", allowed=("observational", "refused")),
+        _opt("reason_code", "text", "Why there is no figure."),
+    ),
+    checks=(
+        Check(
+            "refused_without_a_difference",
+            "what is refused has a reason and no difference",
+            lambda t: (t.label == "refused") & (t["difference"].notnull() | t.reason_code.isnull()),
+        ),
+        Check(
+            "interval_holds_difference",
+            "low <= difference <= high",
+            lambda t: (t["difference"] < t.difference_low) | (t["difference"] > t.difference_high),
+        ),
+    ),
+)
+
 TABLES = (
     CAMPAIGN_ATTRIBUTION,
     INCREMENTALITY,
     THREE_WINS,
     FUNNEL,
+    O2O_B2C,
     PATH_SUMMARY,
     PATH_HISTOGRAMS,
     CHANNEL_TRANSITIONS,

@@ -55,6 +55,12 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             days=days,
         ),
         table_assets(
+            {"o2o_b2c": ["known_purchases", "known_journey_touches", "touches", "merchants"]},
+            lambda house, day: outcome_steps.build_o2o_b2c(house.engine, as_of=day, settings=house.settings),
+            name="o2o_b2c",
+            days=days,
+        ),
+        table_assets(
             {table: [*known, "campaign_attribution"] for table in _PATHS},
             lambda house, day: steps.build_channel_roles(house.engine, as_of=day, settings=house.settings),
             name="channel_roles",

@@ -26,6 +26,7 @@ from o2o_mining.attribution.credits import credited_touches, weighed_touches
 from o2o_mining.attribution.funnel import FunnelLogs, funnel_counts
 from o2o_mining.attribution.funnel import people as people_of_funnel
 from o2o_mining.attribution.ledger import entries, ledger, touch_credits
+from o2o_mining.attribution.orders import OrderLogs, online_orders
 from o2o_mining.attribution.roles import closing_touches, lengths
 from o2o_mining.attribution.sides import margins, offers_received, sides
 from o2o_mining.contracts.catalogue import contract
@@ -213,6 +214,12 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     ),
     "attribution.people": lambda: _people(),
     "attribution.funnel_counts": lambda: funnel_counts(_people()),
+    "attribution.online_orders": lambda: online_orders(
+        OrderLogs(*feed("purchases", "journey_touches", "touches", "merchants")),
+        as_of=DAY,
+        within_days=30,
+        default_share=0.3,
+    ),
     "attribution.group_paths": lambda: _grouped_paths().short,
     "attribution.group_paths, long": lambda: _grouped_paths().long,
     "segmentation.rfm_scores": lambda: segmentation.rfm_scores(*feed("purchases"), as_of=DAY),

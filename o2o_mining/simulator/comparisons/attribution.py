@@ -14,6 +14,7 @@ def compare(world: Evaluated) -> Iterator[Finding]:
     yield from _credit(world)
     yield from _effects(world)
     yield from _margins(world)
+    yield from _baskets(world)
 
 
 def _effects(world: Evaluated) -> Iterator[Finding]:
@@ -59,6 +60,17 @@ def _worth_of_campaigns(world: Evaluated, values: pd.DataFrame) -> pd.DataFrame:
     """Return of each campaign with a coupon what a visit to its merchant is worth, with the coupon and without."""
     coupons = world.estimates("coupons")[["coupon_id", "campaign_id"]].dropna()
     return coupons.merge(values, on="coupon_id").sort_values("coupon_id").drop_duplicates("campaign_id")
+
+
+def _baskets(world: Evaluated) -> Iterator[Finding]:
+    """Compare what orders for the store are larger by than those delivered: by nothing, the kind is drawn by chance."""
+    compared = world.estimates("o2o_b2c")
+    if compared.empty or world.truth("campaign_effects").empty:
+        return
+    rows = compared[(compared["outcome"] == "basket") & (compared["label"] == "observational")]
+    for row in rows.sort_values(["dimension", "id"]).to_dict("records"):
+        found = (float(row[name]) for name in ("difference", "difference_low", "difference_high"))
+        yield Finding("attribution", f"basket in the store less delivered, {row['dimension']} {row['id']}", 0.0, *found)
 
 
 def _credit(world: Evaluated) -> Iterator[Finding]:
