@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import o2o_mining
+from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.simulator import World, write
 from pipelines.execution import Outcome
 from tests.scenarios.conftest import Run, miner, published
@@ -117,6 +118,29 @@ def test_a_corrected_amount_and_a_late_purchase_are_told(home: Outcome, again: A
     assert told["o:o1", "paid_amount"] == ("50.00", "55.00", "correction")
     assert told["o:o0", "(row)"] == (None, "present", "late_row")
     assert {key for key, _ in told} == {"o:o0", "o:o1"}
+    # By each of the seven models: the cents of o1, which its touch t1 had and has, and the late purchase's.
+    ledger = _restated(after, "attribution_ledger")
+    assert {about for (key, _), about in ledger.items() if ":o:o1:" in key} == {("50.00", "55.00", "correction")}
+    assert {key for key, _ in ledger} == {f"{m}:credit:{row}" for m in TOUCH_MODELS for row in ("o:o1:t1", "o:o0:")}
+
+
+def test_a_late_purchase_takes_the_touch_of_another_and_the_ledger_tells_both(home: Outcome, again: Again) -> None:
+    late = "o0,ann,m1,2024-02-29 10:00:00,7.00,refunded,2024-03-02 10:00:00,2.00\n"
+    _land(home, "online_orders", "1", ORDERS + late)
+    after = again()
+    ledger = _restated(after, "attribution_ledger")
+    came, went = (None, "present", "late_row"), ("present", None, "withdrawn")
+    # t1 serves the first purchase after it, which now is o0: o1 is left without a touch, and goes to direct.
+    for model in TOUCH_MODELS:
+        assert ledger.pop((f"{model}:credit:o:o0:t1", "(row)")) == came
+        assert ledger.pop((f"{model}:refund:o:o0:t1", "(row)")) == came
+        assert ledger.pop((f"{model}:credit:o:o1:t1", "(row)")) == went
+        assert ledger.pop((f"{model}:credit:o:o1:", "(row)")) == came
+    assert ledger == {}
+    entries = o2o_mining.load("attribution_ledger", home=after.home)
+    linear = entries[entries["model"] == "linear"].groupby(["purchase_id", "channel"])["amount"].sum()
+    assert linear["o:o0", "search"] == Decimal("5.00")
+    assert linear["o:o1", "direct"] == Decimal("50.00")
 
 
 def test_two_corrections_of_one_day_tell_the_first_old_and_the_last_new(home: Outcome, again: Again) -> None:
