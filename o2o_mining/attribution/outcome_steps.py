@@ -199,6 +199,11 @@ def _doubts(engine: Engine, wins: pd.DataFrame, settings: Settings) -> tuple[str
         )
     refused = wins[wins["label"] == "refused"].groupby(["level", "reason_code"], as_index=False).size()
     notes += [f"{row.size} {row.level}(s) without a margin: {row.reason_code}" for row in refused.itertuples()]
+    if guessed := int((wins["label"] == "observational").sum()):
+        notes.append(
+            f"{guessed} margin(s) are observational: where ads went by what no log tells they are wrong, and no check"
+            " can see it; draw a control group"
+        )
     if (wins["reason_code"] == "media_unknown").any():
         notes.append("no cost of any campaign is known: margins are before media")
     return tuple(notes)

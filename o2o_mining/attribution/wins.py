@@ -13,7 +13,7 @@ import pandas as pd
 
 _MONEY = ("incremental_net_revenue", "media_cost", "merchant_margin", "merchant_margin_low", "merchant_margin_high")
 _CENT = Decimal("0.01")
-NO_CAMPAIGN_RAN, NOTHING_KNOWN, SOME_UNKNOWN = "no_campaign", "no_effect_known", "some_campaigns_refused"
+NO_CAMPAIGN_RAN, NOTHING_KNOWN, SOME_LEFT_OUT = "no_campaign", "no_effect_known", "some_campaigns_left_out"
 MEDIA_UNKNOWN, NO_AMOUNTS = "media_unknown", "no_amounts"
 
 
@@ -147,8 +147,13 @@ def _campaign_margins(counted: Counted) -> pd.DataFrame:
 
 
 def _merchant_margins(campaigns: pd.DataFrame, merchants: list[str]) -> pd.DataFrame:
-    """Return one row per merchant: the sum over its campaigns whose effect is known, taken as independent."""
-    known = campaigns[campaigns["label"] != "refused"]
+    """Return one row per merchant: the sum over its campaigns that were drawn, else over those that were compared.
+
+    They are taken as independent. What was only compared does not spoil the sum of what was drawn.
+    """
+    drawn = campaigns[campaigns["label"] == "experiment"]
+    others = (campaigns["label"] == "observational") & ~campaigns["merchant_id"].isin(drawn["merchant_id"])
+    known = pd.concat([drawn, campaigns[others]])
     half = (known["merchant_margin_high"] - known["merchant_margin_low"]) / 2
     summed = known.assign(square=half**2, observed=known["label"] == "observational").groupby("merchant_id")
     names = ["incremental_visits", "incremental_net_revenue", "media_cost", "merchant_margin"]
@@ -175,7 +180,7 @@ def _reason(ran: int, measured: int) -> str | None:
         return NO_CAMPAIGN_RAN
     if not measured:
         return NOTHING_KNOWN
-    return SOME_UNKNOWN if measured < ran else None
+    return SOME_LEFT_OUT if measured < ran else None
 
 
 def _with_sides(rows: pd.DataFrame, sides: pd.DataFrame) -> pd.DataFrame:

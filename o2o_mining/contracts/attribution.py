@@ -185,7 +185,7 @@ THREE_WINS = Table(
         Column("customers", "int", "Who received an offer of the campaign, or bought at the merchant.", low=0),
         _opt("incremental_visits", "double", "Purchases that the campaign caused, or the merchant's campaigns."),
         _opt("incremental_net_revenue", "money", "Net revenue that it caused."),
-        _opt("media_cost", "money", "Money spent on it; of a merchant on the campaigns whose effect is known."),
+        _opt("media_cost", "money", "Money spent on it; of a merchant on the campaigns added up."),
         _opt("merchant_margin", "money", "Margin that it caused, after discounts, refunds and media."),
         _opt("merchant_margin_low", "money", "Lower end at 95 %."),
         _opt("merchant_margin_high", "money", "Upper end at 95 %."),

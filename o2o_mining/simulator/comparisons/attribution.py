@@ -36,24 +36,31 @@ def _effects(world: Evaluated) -> Iterator[Finding]:
 
 
 def _margins(world: Evaluated) -> Iterator[Finding]:
-    """Compare the margin after media of each campaign that was drawn with what its visits really brought."""
+    """Compare the margin after media of each campaign with what its visits really brought.
+
+    Of one that was drawn the truth is the mean over those drawn, for each who was to be asked; of another what those
+    asked brought.
+    """
     effects, values = world.truth("campaign_effects"), world.truth("offer_values")
     wins = world.estimates("three_wins")
     if effects.empty or values.empty or wins.empty:
         return
-    drawn = effects[effects["arm"] != "none"].merge(_worth_of_campaigns(world, values), on="campaign_id")
-    with_it = drawn["occasion1"].astype(int) * (drawn["margin_with"] - drawn["discount"])
-    drawn["caused"] = with_it - drawn["occasion0"].astype(int) * drawn["margin_without"]
-    by_campaign = drawn.groupby("campaign_id")
+    units = effects.merge(_worth_of_campaigns(world, values), on="campaign_id")
+    with_it = units["occasion1"].astype(int) * (units["margin_with"] - units["discount"])
+    units["caused"] = with_it - units["occasion0"].astype(int) * units["margin_without"]
+    drawn = units[units["arm"] != "none"]
     asked = drawn[drawn["arm"] == "treatment"].groupby("campaign_id").size()
-    caused = by_campaign["caused"].mean() * asked
-    rows = wins[(wins["level"] == "campaign") & (wins["label"] == "experiment")]
-    for row in rows.sort_values("id").to_dict("records"):
-        campaign = row["id"]
-        if campaign in caused.index:
-            true = float(caused[campaign]) - float(row["media_cost"] or 0)
-            estimate, low, high = (float(row[f"merchant_margin{end}"]) for end in ("", "_low", "_high"))
-            yield Finding("attribution", f"merchant's margin after media by {campaign}", true, estimate, low, high)
+    caused = {
+        "experiment": drawn.groupby("campaign_id")["caused"].mean() * asked,
+        "observational": units[units["exposed"]].groupby("campaign_id")["caused"].sum(),
+    }
+    rows = wins[(wins["level"] == "campaign") & wins["label"].isin(list(caused))]
+    for row in rows.sort_values(["label", "id"]).to_dict("records"):
+        label, campaign = str(row["label"]), row["id"]
+        if campaign in caused[label].index:
+            true = float(caused[label][campaign]) - float(row["media_cost"] or 0)
+            found = (float(row[f"merchant_margin{end}"]) for end in ("", "_low", "_high"))
+            yield Finding("attribution", f"{label}: merchant's margin after media by {campaign}", true, *found)
 
 
 def _worth_of_campaigns(world: Evaluated, values: pd.DataFrame) -> pd.DataFrame:

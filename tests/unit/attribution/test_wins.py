@@ -209,27 +209,42 @@ def _effect(campaign: str, total: float, half: float, label: str = "experiment",
     }  # fmt: skip
 
 
-def test_independent_campaigns_of_a_merchant_add_up_their_variances() -> None:
-    refused = {**_effect("c3", 0, 0, "refused"), "effect": None, "effect_low": None, "effect_high": None}
+def _summed(*labels: str) -> dict[Any, Any]:
+    """Return the row of a merchant whose campaigns brought 100, 50 and so on, each after 10 for media."""
+    amounts = ((100.0, 30.0), (50.0, 40.0), (7.0, 1.0))
     rows = pd.DataFrame(
-        [_effect("c1", 100, 30), _effect("c2", 50, 40, "observational"), {**refused, "reason_code": "no_past"}]
+        [_effect(f"c{i}", *amounts[i], label) for i, label in enumerate(labels)]
+        + [{**_effect("none", 0, 0, "refused"), "effect": None, "reason_code": "no_past"}]
     )
+    names = rows["campaign_id"].tolist()
     both = pd.concat([rows, rows.assign(outcome="purchases")])
+    counts = ["customers", "returned", "established", "platform_visits", "visits", "savings", "priced", "offers"]
     counted = Counted(
-        campaigns=pd.DataFrame({"campaign_id": ["c1", "c2", "c3"], "merchant_id": ["m", "m", "m"]}),
+        campaigns=pd.DataFrame({"campaign_id": names, "merchant_id": "m"}),
         merchants=pd.DataFrame({"merchant_id": ["m"], "margin_share": [0.4]}),
-        sides=pd.DataFrame(
-            columns=["level", "id", "customers", "returned", "established", "platform_visits", "visits", "savings",
-                     "priced", "offers"]
-        ),
-        costs=pd.DataFrame({"campaign_id": ["c1", "c2", "c3"], "cost": [10.0, 10.0, 10.0]}),
-        effects=both, margin_effects=both,
-    )  # fmt: skip
+        sides=pd.DataFrame(columns=["level", "id", *counts]),
+        costs=pd.DataFrame({"campaign_id": names, "cost": 10.0}),
+        effects=both,
+        margin_effects=both,
+    )
     (row,) = three_wins(counted, default_share=0.3).query("level == 'merchant'").to_dict("records")
+    return row
+
+
+@pytest.mark.parametrize("label", ["experiment", "observational"])
+def test_independent_campaigns_of_a_merchant_add_up_their_variances(label: str) -> None:
+    row = _summed(label, label)
     assert row["merchant_margin"] == Decimal("130.00")
     assert (row["merchant_margin_low"], row["merchant_margin_high"]) == (Decimal("80.00"), Decimal("180.00"))
     assert row["media_cost"] == Decimal("20.00")
-    assert (row["label"], row["reason_code"]) == ("observational", "some_campaigns_refused")
+    assert (row["label"], row["reason_code"]) == (label, "some_campaigns_left_out")
+
+
+def test_what_was_only_compared_does_not_spoil_what_was_drawn() -> None:
+    row = _summed("experiment", "observational")
+    assert (row["merchant_margin"], row["media_cost"]) == (Decimal("90.00"), Decimal("10.00"))
+    assert (row["merchant_margin_low"], row["merchant_margin_high"]) == (Decimal("60.00"), Decimal("120.00"))
+    assert (row["label"], row["reason_code"]) == ("experiment", "some_campaigns_left_out")
 
 
 def test_the_sharper_of_two_estimates_is_taken() -> None:
