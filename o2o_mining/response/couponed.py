@@ -29,7 +29,8 @@ def bought_lines(visits: ir.Table, basket_lines: ir.Table) -> ir.Table:
     Returns
     -------
     ir.Table
-        ``customer_id, purchase_id, visited_at, product_id, amount, paid_amount`` (of the whole visit).
+        ``customer_id, purchase_id, visited_at, product_id, amount, paid_amount`` (of the whole visit) and ``off``,
+        whether something was taken off at the till, beyond the prices of the visit's lines.
     """
     names = [
         visits.filter(visits[name].notnull() & visits.cancelled_at.isnull()).select("purchase_id", basket_id=name)
@@ -38,9 +39,9 @@ def bought_lines(visits: ir.Table, basket_lines: ir.Table) -> ir.Table:
     either = ibis.union(*names)
     baskets = either.group_by("basket_id").aggregate(purchase_id=either.purchase_id.min())
     t = basket_lines.select("basket_id", "product_id", "amount").join(baskets, "basket_id")
-    return t.join(visits.select("purchase_id", "customer_id", "visited_at", "paid_amount"), "purchase_id").drop(
-        "basket_id"
-    )
+    t = t.join(visits.select("purchase_id", "customer_id", "visited_at", "paid_amount"), "purchase_id")
+    whole = t.amount.sum().over(ibis.window(group_by="purchase_id"))
+    return t.mutate(off=(t.paid_amount < whole).fill_null(False)).drop("basket_id")
 
 
 def bought_before(moments: ir.Table, lines: ir.Table) -> ir.Table:
@@ -56,7 +57,7 @@ def bought_before(moments: ir.Table, lines: ir.Table) -> ir.Table:
     t = moments.join(lines, "customer_id").filter(lambda r: r.visited_at < r.known_at)
     recent = days_between(t.known_at, t.visited_at) <= _RECENT_DAYS
     return t.group_by(*_KEY, "product_id").aggregate(
-        n=t.count(), n_recent=recent.sum(), amount=t.amount.sum(), bought_until=t.visited_at.max()
+        n=t.count(), n_recent=recent.sum(), n_off=t.off.sum(), amount=t.amount.sum(), bought_until=t.visited_at.max()
     )
 
 
@@ -78,8 +79,10 @@ def of_products(pairs: ir.Table, bought: ir.Table, coupon_products: ir.Table) ->
         n_products_bought=t.count(),
         n_products_habitual=(t.n > 1).sum(),
         n_products_90d=(t.n_recent > 0).sum(),
+        n_products_off=(t.n_off > 0).sum(),
         n_product_lines=t.n.sum(),
         n_product_lines_90d=t.n_recent.sum(),
+        n_product_lines_off=t.n_off.sum(),
         product_amount=t.amount.sum().cast("float64"),
         bought_until=t.bought_until.max(),
     )
@@ -103,19 +106,20 @@ def of_kinds(
     Returns
     -------
     ir.Table
-        The pair, ``n`` lines of these kinds, ``n_recent`` of the last 90 days, ``n_kinds`` bought, the ``amount``, and
-        ``kind_until``.
+        The pair, ``n`` lines of these kinds, ``n_recent`` of the last 90 days, ``n_off`` of visits at which something
+        was taken off at the till, ``n_kinds`` bought, ``n_kinds_off`` at such visits, the ``amount``, and ``kind_until``.
     """
     kinds = products.filter(products[level].notnull()).select("product_id", kind=level)
     wanted = coupon_products.join(kinds, "product_id").select("coupon_id", "kind").distinct()
     b = bought.join(kinds, "product_id")
     b = b.group_by(*_KEY, "kind").aggregate(
-        n=b.n.sum(), n_recent=b.n_recent.sum(), amount=b.amount.sum(), bought_until=b.bought_until.max()
-    )
+        n=b.n.sum(), n_recent=b.n_recent.sum(), n_off=b.n_off.sum(), amount=b.amount.sum(),
+        bought_until=b.bought_until.max(),
+    )  # fmt: skip
     t = pairs.join(wanted, "coupon_id").join(b, [*_KEY, "kind"])
     return t.group_by(_PAIR).aggregate(
-        n=t.n.sum(), n_recent=t.n_recent.sum(), n_kinds=t.count(), amount=t.amount.sum().cast("float64"),
-        kind_until=t.bought_until.max(),
+        n=t.n.sum(), n_recent=t.n_recent.sum(), n_off=t.n_off.sum(), n_kinds=t.count(),
+        n_kinds_off=(t.n_off > 0).sum(), amount=t.amount.sum().cast("float64"), kind_until=t.bought_until.max(),
     )  # fmt: skip
 
 
@@ -127,11 +131,9 @@ def of_tills(moments: ir.Table, lines: ir.Table) -> ir.Table:
     moments, lines
         As in `bought_before`.
     """
-    baskets = lines.group_by("purchase_id", "customer_id", "visited_at", "paid_amount").aggregate(
+    baskets = lines.group_by("purchase_id", "customer_id", "visited_at", "paid_amount", "off").aggregate(
         whole=lines.amount.sum()
     )
-    off = (baskets.whole - baskets.paid_amount).cast("float64")
-    baskets = baskets.mutate(off=(off > 0).fill_null(False))
     t = moments.join(baskets, "customer_id").filter(lambda r: r.visited_at < r.known_at)
     whole, recent = t.whole.sum(), days_between(t.known_at, t.visited_at) <= _RECENT_DAYS
     return t.group_by(_KEY).aggregate(

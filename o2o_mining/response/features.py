@@ -160,12 +160,13 @@ def _of_products(pairs: ir.Table, moments: ir.Table, known: Evidence) -> Sequenc
     return (
         of_products(pairs, bought, wanted),
         within.rename(
-            n_subcategories_bought="n_kinds", n_subcategory_lines="n", n_subcategory_lines_90d="n_recent",
-            subcategory_amount="amount", narrow_until="kind_until",
+            n_subcategories_bought="n_kinds", n_subcategories_off="n_kinds_off", n_subcategory_lines="n",
+            n_subcategory_lines_90d="n_recent", n_subcategory_lines_off="n_off", subcategory_amount="amount",
+            narrow_until="kind_until",
         ),
-        broad.rename(n_category_lines="n", category_amount="amount", broad_until="kind_until").drop(
-            "n_kinds", "n_recent"
-        ),
+        broad.rename(
+            n_category_lines="n", n_category_lines_off="n_off", category_amount="amount", broad_until="kind_until"
+        ).drop("n_kinds", "n_kinds_off", "n_recent"),
     )  # fmt: skip
 
 

@@ -26,9 +26,12 @@ NAMES = tuple(feature.name for feature in PAIR_FEATURES)
 _GROWING: dict[str, int | None] = {
     "n_visits": None, "n_coupon_visits": None, "n_product_lines": None, "product_amount": None,
     "n_subcategory_lines": None, "subcategory_amount": None, "n_category_lines": None, "category_amount": None,
+    "n_product_lines_off": None, "n_subcategory_lines_off": None, "n_category_lines_off": None,
     "n_tills_off": None, "n_visits_90d": 90, "n_product_lines_90d": 90, "n_subcategory_lines_90d": 90,
     "n_tills_off_90d": 90,
 }  # fmt: skip
+# Seldom and telling: beside the count a month, the regression sees the log of it, with one more added before.
+_SELDOM = ("n_tills_off", "n_product_lines_off", "n_subcategory_lines_off", "n_category_lines_off")
 # How old the log is, which says nothing of a customer.
 _LEFT_OUT = ("tenure_days", "known_days", "n_receipts", "n_campaigns")
 _FEWEST_DAYS, _MONTH_DAYS = 14, 30
@@ -72,7 +75,8 @@ def scale_free(features: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Single precision; NaN where not known. A count keeps its name.
+        Single precision; NaN where not known. A count keeps its name; of those with money off at the till there is the
+        log too, ``…_log``, which tells seldom from never better than often from very often.
 
     Examples
     --------
@@ -86,7 +90,8 @@ def scale_free(features: pd.DataFrame) -> pd.DataFrame:
         name: numbers[name].fillna(0) / (tenure if days is None else tenure.clip(upper=days)) * _MONTH_DAYS
         for name, days in _GROWING.items()
     }
-    return numbers.drop(columns=list(_LEFT_OUT)).assign(**monthly)
+    logs = {f"{name}_log": np.log((numbers[name].fillna(0) + 1) / tenure * _MONTH_DAYS) for name in _SELDOM}
+    return numbers.drop(columns=list(_LEFT_OUT)).assign(**monthly, **logs)
 
 
 def one_hot(receipts: pd.DataFrame, levels: dict[str, tuple[str, ...]]) -> pd.DataFrame:
