@@ -32,8 +32,8 @@ _GROWING: dict[str, int | None] = {
 }  # fmt: skip
 # Seldom and telling: beside the count a month, the regression sees the log of it, with one more added before.
 _SELDOM = ("n_tills_off", "n_product_lines_off", "n_subcategory_lines_off", "n_category_lines_off")
-# How old the log is, which says nothing of a customer.
-_LEFT_OUT = ("tenure_days", "known_days", "n_receipts", "n_campaigns")
+# How old the log is and how closely campaigns follow each other, which says nothing of a customer.
+_LEFT_OUT = ("tenure_days", "known_days", "n_receipts", "n_campaigns", "n_open", "receipt_days")
 _FEWEST_DAYS, _MONTH_DAYS = 14, 30
 _RARE = 0.01
 # Rolling windows that the model is tried on: how many, and how long.

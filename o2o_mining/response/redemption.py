@@ -181,15 +181,9 @@ def _signed_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _boosted(rows: int, random_state: int) -> HistGradientBoostingClassifier:
-    # Large trees learn few receipts by heart: they rank worse within a campaign than the regression alone.
-    size: dict[str, float] = (
-        {"learning_rate": 0.04, "max_iter": 120, "max_leaf_nodes": 4, "l2_regularization": 20}
-        if rows < _MANY
-        else {"learning_rate": 0.06, "max_iter": 150, "max_leaf_nodes": 12, "l2_regularization": 10}
-    )
     return HistGradientBoostingClassifier(
-        **size, max_features=0.3, min_samples_leaf=max(5, min(60, rows // 50)), early_stopping=False,
-        random_state=random_state,
+        learning_rate=0.06, max_iter=150, max_leaf_nodes=12, max_features=0.3, l2_regularization=10,
+        min_samples_leaf=max(5, min(60, rows // 50)), early_stopping=False, random_state=random_state,
     )  # fmt: skip
 
 

@@ -142,6 +142,8 @@ def test_couponed_products_bought_before_are_counted() -> None:
     assert (row["n_products_bought"], row["n_products_habitual"], row["product_amount"]) == (1, 1, 16)
     assert (row["n_subcategory_lines"], row["subcategory_amount"], row["product_days"]) == (3, 22, 2)
     assert (row["n_tills_off"], row["tills_off_share"]) == (1, 0.5)
+    assert (row["n_products_off"], row["n_product_lines_off"]) == (1, 1)
+    assert (row["n_subcategories_off"], row["n_subcategory_lines_off"], row["n_category_lines_off"]) == (1, 2, 2)
 
 
 def test_what_comes_after_the_moment_changes_nothing() -> None:
