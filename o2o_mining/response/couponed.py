@@ -107,7 +107,8 @@ def of_kinds(
     -------
     ir.Table
         The pair, ``n`` lines of these kinds, ``n_recent`` of the last 90 days, ``n_off`` of visits at which something
-        was taken off at the till, ``n_kinds`` bought, ``n_kinds_off`` at such visits, the ``amount``, and ``kind_until``.
+        was taken off at the till, ``n_kinds`` bought, ``n_kinds_off`` at such visits, the ``amount``, and
+        ``kind_until``.
     """
     kinds = products.filter(products[level].notnull()).select("product_id", kind=level)
     wanted = coupon_products.join(kinds, "product_id").select("coupon_id", "kind").distinct()
