@@ -98,6 +98,8 @@ def learning_windows(past: pd.DataFrame, visits: Visits, *, as_of: date, horizon
     inputs, churned, money = [], [], []
     for day in days:
         features = past[past["known_on"] == day].drop(columns="known_on").set_index("customer_id").sort_index()
+        # Who had only ordered what was cancelled since had bought something as was known then; now nothing is known.
+        features = features[features.index.isin(visits.before(day).customers)]
         inputs.append(model_inputs(features, visits, processes, day=day, horizon_days=horizon_days))
         churned.append((visits.within(day, horizon_days).loc[features.index, "purchases"] == 0).to_numpy())
         money.append(visits.within(day, VALUE_DAYS).loc[features.index, "net_amount"].to_numpy())
