@@ -10,6 +10,7 @@ from o2o_mining.cli.evaluate import evaluate
 from o2o_mining.cli.export import export
 from o2o_mining.cli.merchants import merchants
 from o2o_mining.cli.offers import offers
+from o2o_mining.cli.portal import portal
 from o2o_mining.cli.quarantine import quarantine
 from o2o_mining.cli.run import run
 from o2o_mining.cli.simulate import simulate
@@ -23,5 +24,5 @@ def main() -> None:
     """Mine online orders and offline redemptions: segments, attribution, and files to work with."""
 
 
-for command in (run, simulate, evaluate, status, doctor, export, offers, diff, trace, quarantine, merchants):
+for command in (run, simulate, evaluate, status, doctor, export, offers, diff, trace, quarantine, merchants, portal):
     main.add_command(command)

@@ -11,9 +11,8 @@ import click
 from o2o_mining.cli.output import home_option, json_option, print_json, reporting_errors
 from o2o_mining.core.errors import UsageError
 from o2o_mining.core.languages import LANGUAGES
-from o2o_mining.core.settings import Settings, read_settings
+from o2o_mining.core.settings import Settings
 from o2o_mining.engine.home import Home, home_path, open_home
-from o2o_mining.engine.origin import read_origin
 from o2o_mining.exports import (
     FORMATS,
     ExportReport,
@@ -24,7 +23,7 @@ from o2o_mining.exports import (
     platforms,
     read_spec,
 )
-from o2o_mining.ingest.sources import source_of
+from o2o_mining.ingest.sources import home_settings
 from o2o_mining.offers import reason_text
 from o2o_mining.segmentation import namer, read_rules
 from o2o_mining.segmentation.rules import RULES_FOLDER
@@ -137,10 +136,7 @@ def table(
 def open_with_settings(home: str | Path | None) -> tuple[Home, Settings]:
     """Return a home as published, and its settings."""
     path = home_path(home)
-    bound = read_origin(path)
-    opened = open_home(path)
-    defaults = source_of(bound["source"], Path(bound["input"]) if bound["input"] else None).defaults
-    return opened, read_settings(path, defaults)
+    return open_home(path), home_settings(path)
 
 
 def _conditions(where: tuple[str, ...]) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,20 @@ class Home:
         Until they are read, nothing else can be asked of this home.
         """
         return self._ibis.con.sql(self._ibis.compile(rows)).to_arrow_reader(size)
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Return the rows of an SQL query over the published tables; several threads may ask at once.
+
+        Parameters
+        ----------
+        query
+            With a question mark for each parameter.
+        parameters
+            Their values.
+        """
+        found = self._ibis.con.cursor().sql(query, params=list(parameters)).to_arrow_table()
+        rows: list[dict[str, Any]] = found.to_pylist()
+        return rows
 
     def close(self) -> None:
         """Give the connection back."""

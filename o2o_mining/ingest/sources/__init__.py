@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from o2o_mining.core.errors import UsageError
+from o2o_mining.core.settings import Settings, read_settings
+from o2o_mining.engine.origin import read_origin
 from o2o_mining.ingest.inputs import Source
 from o2o_mining.ingest.sources.complete_journey import CompleteJourneySource
 from o2o_mining.ingest.sources.folder import FolderSource
@@ -50,3 +52,33 @@ def source_of(kind: str, folder: Path | None = None) -> Source:
     if folder is None:
         raise UsageError(f"the source {kind} needs a folder", next_step="pass --input DIR")
     return TianchiSource(folder) if kind == "tianchi" else FolderSource(folder)
+
+
+def home_settings(home: Path) -> Settings:
+    """Return the settings of a home: what its file says, else what its source declares.
+
+    Parameters
+    ----------
+    home
+        Folder of the home.
+
+    Returns
+    -------
+    Settings
+        As they are now.
+
+    Raises
+    ------
+    HomeError
+        If the file names an unknown setting or a value of the wrong type.
+
+    Examples
+    --------
+    >>> home_settings(Path("no-such-home")).language
+    'en'
+    """
+    bound = read_origin(home)
+    if not bound:
+        return read_settings(home, Settings())
+    folder = Path(bound["input"]) if bound["input"] else None
+    return read_settings(home, source_of(bound["source"], folder).defaults)

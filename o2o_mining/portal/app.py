@@ -1,0 +1,98 @@
+"""Puts the portal together: the gate before the pages, and what is said when something goes wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from o2o_mining.core.errors import HomeError, O2OError
+from o2o_mining.portal.access.gate import Gate
+from o2o_mining.portal.access.rights import API
+from o2o_mining.portal.downloads import clear_downloads
+from o2o_mining.portal.pages import ROUTERS
+from o2o_mining.portal.portal import Portal
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+    from o2o_mining.portal.access import Access
+
+# The text of each status; any other is said as a failure of ours.
+_SAID = {404: "not_found", 405: "not_found", 403: "forbidden", 422: "not_found", 429: "too_often"}
+
+
+def make_app(home: Path, access: Access) -> ASGIApp:
+    """Return the portal of a home as an ASGI application.
+
+    Parameters
+    ----------
+    home
+        Folder of the home; it need not be published yet.
+    access
+        Who may enter.
+
+    Returns
+    -------
+    ASGI application
+        To be served by uvicorn, or called by a test client.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from o2o_mining.portal.access import Access
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     callable(make_app(Path(folder), Access(Path(folder))))
+    True
+    """
+    portal = Portal(home, access)
+    clear_downloads(home)
+    app = FastAPI(
+        title="O2O Mining", version="1", openapi_url=f"{API}v1/openapi.json", docs_url=None, redoc_url=None,
+        redirect_slashes=False,
+    )  # fmt: skip
+    app.state.portal = portal
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(HTTPException, _on_status)
+    app.add_exception_handler(RequestValidationError, _on_wrong_request)
+    app.add_exception_handler(HomeError, _on_nothing_published)
+    app.add_exception_handler(O2OError, _on_refused)
+
+    def refusal(request: Request, status: int, text: str) -> Response:
+        request.scope["app"] = app
+        return _said(request, status, text)
+
+    return Gate(app, access=access, refusal=refusal)
+
+
+def _said(request: Request, status: int, text: str, detail: str = "") -> Response:
+    if request.scope["path"].startswith(API):
+        return JSONResponse({"error": text, **({"detail": detail} if detail else {})}, status)
+    portal: Portal = request.app.state.portal
+    return portal.page(request, "error.html", status=status, text=f"error.{text}", detail=detail)
+
+
+def _on_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    return _said(request, error.status_code, _SAID.get(error.status_code, "failed"))
+
+
+def _on_wrong_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    return _said(request, 422, _SAID[422])
+
+
+def _on_nothing_published(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HomeError)  # noqa: S101 - registered for it
+    return _said(request, 503, "nothing_published", error.next_step)
+
+
+def _on_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, O2OError)  # noqa: S101 - registered for it
+    return _said(request, 400, "refused", str(error))

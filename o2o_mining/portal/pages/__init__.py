@@ -1,0 +1,11 @@
+"""The pages: one module and one folder of templates for each word of the navigation."""
+
+from __future__ import annotations
+
+from o2o_mining.portal.pages import entrance, overview, segments
+
+ROUTERS = (
+    entrance.router,
+    overview.router,
+    segments.router,
+)

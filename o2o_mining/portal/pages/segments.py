@@ -1,0 +1,268 @@
+"""Segments: how large, how valuable, who comes and goes, and who is in them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from o2o_mining.core.errors import O2OError
+from o2o_mining.engine.home import Home
+from o2o_mining.exports import FORMATS, ExportReport, Order, export_segment, platforms
+from o2o_mining.portal.charts import bars, columns, lines, sankey
+from o2o_mining.portal.downloads import Making, downloaded, ordered, previewed
+from o2o_mining.portal.listing import Column, Listing, listed
+from o2o_mining.portal.portal import Portal, portal_of, viewer_of_request
+from o2o_mining.portal.snapshot import Snapshot
+from o2o_mining.portal.speech import Speech
+from o2o_mining.segmentation import profile_text, segment_advice, segment_codes
+
+router = APIRouter(include_in_schema=False)
+
+SCHEMES = ("rfm", "lifecycle", "cluster", "rule")
+NOWHERE = "(none)"
+
+_SEGMENTS = Listing(
+    query="""
+        SELECT p.segment_code, p.scheme, p.customers, p.share, p.customers - q.customers AS change,
+               p.median_recency_days, p.mean_frequency, p.mean_monetary, p.revenue_share
+        FROM segment_profiles p
+        LEFT JOIN segment_profiles q
+          ON q.as_of = CAST(? AS DATE) AND q.scheme = p.scheme AND q.segment_code = p.segment_code
+        WHERE p.as_of = CAST(? AS DATE) AND p.scheme = ?
+    """,
+    columns=(
+        Column("segment_code", "text", "segments.segment", link="/segments/{scheme}/{segment_code}", shown="name"),
+        Column("customers", "number", "segments.customers"),
+        Column("change", "change", "segments.change"),
+        Column("share", "share", "segments.share"),
+        Column("median_recency_days", "number", "segments.recency"),
+        Column("mean_frequency", "decimal", "segments.frequency"),
+        Column("mean_monetary", "money", "segments.monetary"),
+        Column("revenue_share", "share", "segments.revenue_share"),
+    ),
+    key=("segment_code",),
+)
+
+# Who is in a segment of each scheme; the question mark takes its code.
+_IS_MEMBER = {
+    "rfm": "s.segment_code = ?",
+    "cluster": "s.cluster = ?",
+    "lifecycle": "s.lifecycle_stage = ?",
+    "rule": "list_contains(s.rule_segments, ?)",
+}
+_CHURN = """
+    SELECT customer_id, churn_probability, expected_purchases_90d, clv_365d FROM churn_scores
+    WHERE as_of = CAST(? AS DATE) AND horizon_days = (
+        SELECT min(horizon_days) FROM churn_scores WHERE as_of = CAST(? AS DATE))
+"""
+_MEMBERS = Listing(
+    query=f"""
+        SELECT s.customer_id, s.recency_days, s.frequency, s.monetary, c.churn_probability, c.clv_365d
+        FROM segments s LEFT JOIN ({_CHURN}) c USING (customer_id)
+        WHERE s.as_of = CAST(? AS DATE) AND {{is_member}}
+    """,
+    columns=(
+        Column("customer_id", "text", "segments.customer"),
+        Column("recency_days", "number", "segments.recency"),
+        Column("frequency", "number", "segments.frequency"),
+        Column("monetary", "money", "segments.monetary"),
+        Column("churn_probability", "share", "segments.churn"),
+        Column("clv_365d", "money", "segments.value"),
+    ),
+    key=("customer_id",),
+    search="customer_id",
+)
+
+
+@router.get("/segments")
+def segments(request: Request, scheme: str = "rfm", as_of: str = "") -> Response:
+    """Show the segments of a scheme as of a day."""
+    portal = portal_of(request)
+    snapshot, speech = portal.snapshot, portal.speech(request)
+    if scheme not in SCHEMES:
+        raise HTTPException(404)
+    day, before = _days(snapshot, as_of)
+    shown = listed(snapshot, _SEGMENTS, (before, day, scheme), dict(request.query_params))
+    name = _namer(portal, speech)
+    rows = [{**row, "name": name(row["segment_code"])} for row in shown.rows]
+    largest = sorted(rows, key=lambda row: (-row["customers"], row["segment_code"]))
+    return portal.page(
+        request,
+        "segments/list.html",
+        schemes=SCHEMES,
+        scheme=scheme,
+        days=snapshot.days("segment_profiles"),
+        day=day,
+        before=before,
+        shown=replace(shown, rows=rows),
+        chart=bars([row["name"] for row in largest], [row["customers"] for row in largest]),
+    )
+
+
+@router.get("/segments/{scheme}/{code:path}")
+def segment(request: Request, scheme: str, code: str, as_of: str = "") -> Response:
+    """Show one segment: what it is, how it changed, who is leaving, and its members."""
+    portal, viewer = portal_of(request), viewer_of_request(request)
+    snapshot, speech = portal.snapshot, portal.speech(request)
+    day, before = _days(snapshot, as_of)
+    profile = _profile(snapshot, scheme, code, day)
+    members = replace(_MEMBERS, query=_MEMBERS.query.format(is_member=_IS_MEMBER[scheme]))
+    shown = listed(snapshot, members, (day, day, day, code), dict(request.query_params))
+    if viewer.user:
+        seen = f"page {shown.page}" + (f", search {shown.searched}" if shown.searched else "")
+        portal.access.audit.note(
+            "people_seen", user=viewer.name, address=viewer.address, subject=f"segment {scheme}:{code}", detail=seen
+        )
+    name = _namer(portal, speech)
+    return portal.page(
+        request,
+        "segments/segment.html",
+        scheme=scheme,
+        code=code,
+        name=name(code),
+        advice=segment_advice(code, speech.language) if scheme == "rfm" and code in segment_codes() else "",
+        traits=profile_text(profile["traits"], speech.language) if profile["traits"] else "",
+        profile=profile,
+        day=day,
+        before=before,
+        trend=_trend(snapshot, speech, scheme, code),
+        moves=_moves(snapshot, name, scheme, code, day),
+        by_rule=_by_rule(snapshot, name, scheme, code, day),
+        churn=_churn(snapshot, speech, scheme, code, day),
+        shown=shown,
+        may_download=viewer.may("/download/segments/{scheme}/{code:path}", "GET"),
+    )
+
+
+@router.get("/download/segments/{scheme}/{code:path}")
+def preview(request: Request, scheme: str, code: str) -> Response:
+    """Show who would be on a list of the members, and who would be left out and why, before it is made."""
+    portal, speech = portal_of(request), portal_of(request).speech(request)
+    day, _ = _days(portal.snapshot, "")
+    _profile(portal.snapshot, scheme, code, day)
+    order = ordered(portal, viewer_of_request(request), dict(request.query_params), speech.language)
+    return portal.page(
+        request,
+        "download.html",
+        title=_namer(portal, speech)(code),
+        origin=f"/segments/{scheme}/{code}",
+        day=day,
+        choices=(*FORMATS, *platforms()),
+        chosen=order.platform or order.format,
+        preview=previewed(portal, f"segment {scheme}:{code}", order, _making(portal, scheme, code)),
+    )
+
+
+@router.post("/download/segments/{scheme}/{code:path}")
+def download(request: Request, scheme: str, code: str, wanted: Annotated[str, Form(alias="as")] = "") -> Response:
+    """Give the list of the members who may be on it."""
+    portal, viewer = portal_of(request), viewer_of_request(request)
+    _profile(portal.snapshot, scheme, code, _days(portal.snapshot, "")[0])
+    order = ordered(portal, viewer, {"as": wanted}, portal.speech(request).language)
+    return downloaded(portal, viewer, f"segment {scheme}:{code}", order, _making(portal, scheme, code))
+
+
+def _making(portal: Portal, scheme: str, code: str) -> Making:
+    def make(home: Home, order: Order) -> ExportReport:
+        return export_segment(home, f"{scheme}:{code}", segment_name=portal.segment_name, **vars(order))
+
+    return make
+
+
+def _days(snapshot: Snapshot, asked: str) -> tuple[date, date | None]:
+    """Return the day asked for, by default the latest, and the day mined before it."""
+    days = snapshot.days("segment_profiles")
+    if not days:
+        raise O2OError("table segment_profiles has no slice", next_step="o2o run")
+    chosen = {str(day): day for day in days}.get(asked, days[-1])
+    earlier = [day for day in days if day < chosen]
+    return chosen, earlier[-1] if earlier else None
+
+
+def _profile(snapshot: Snapshot, scheme: str, code: str, day: date) -> dict[str, Any]:
+    found = snapshot.row(
+        "SELECT * FROM segment_profiles WHERE as_of = CAST(? AS DATE) AND scheme = ? AND segment_code = ?",
+        day, scheme, code,
+    )  # fmt: skip
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def _namer(portal: Portal, speech: Speech) -> Any:
+    called = portal.segment_name
+    return lambda code: speech.t("segments.nowhere") if code == NOWHERE else called(code, speech.language)
+
+
+def _trend(snapshot: Snapshot, speech: Speech, scheme: str, code: str) -> dict[str, Any]:
+    rows = snapshot.rows(
+        "SELECT as_of, customers, revenue_share FROM segment_profiles WHERE scheme = ? AND segment_code = ? ORDER BY 1",
+        scheme, code,
+    )  # fmt: skip
+    counted = {speech.t("segments.customers"): [row["customers"] for row in rows]}
+    return {"rows": rows, "chart": lines([row["as_of"] for row in rows], counted)}
+
+
+def _moves(snapshot: Snapshot, name: Any, scheme: str, code: str, day: date) -> dict[str, Any]:
+    rows = snapshot.rows(
+        """
+        SELECT from_code, to_code, customers FROM segment_migration
+        WHERE as_of = CAST(? AS DATE) AND scheme = ? AND (from_code = ? OR to_code = ?)
+        ORDER BY customers DESC, from_code, to_code
+        """,
+        day, scheme, code, code,
+    )  # fmt: skip
+    named = [{**row, "from_name": name(row["from_code"]), "to_name": name(row["to_code"])} for row in rows]
+    flows = [(row["from_name"], row["to_name"], row["customers"]) for row in named]
+    return {"rows": named, "chart": sankey(flows, marked=name(code))}
+
+
+def _by_rule(snapshot: Snapshot, name: Any, scheme: str, code: str, day: date) -> list[dict[str, Any]]:
+    """Return the segments by rule that the members are in, with their share among the members and among all."""
+    rows = snapshot.rows(
+        f"""
+        WITH everybody AS (
+            SELECT rule_segments, coalesce({_IS_MEMBER[scheme]}, false) AS member FROM segments s
+            WHERE as_of = CAST(? AS DATE)
+        ), counted AS (
+            SELECT unnest(rule_segments) AS rule_code, member FROM everybody
+        )
+        SELECT rule_code, count(*) FILTER (member) AS customers,
+               count(*) FILTER (member) / (SELECT count(*) FILTER (member) FROM everybody) AS share,
+               count(*) / (SELECT count(*) FROM everybody) AS share_of_all
+        FROM counted GROUP BY rule_code ORDER BY customers DESC, rule_code
+        """,
+        code, day,
+    )  # fmt: skip
+    return [{**row, "name": name(row["rule_code"])} for row in rows if (scheme, row["rule_code"]) != ("rule", code)]
+
+
+def _churn(snapshot: Snapshot, speech: Speech, scheme: str, code: str, day: date) -> dict[str, Any]:
+    """Return how many members leave with which probability, in tenths, and what they are worth."""
+    rows = snapshot.rows(
+        f"""
+        SELECT least(floor(churn_probability * 10), 9)::INT AS tenth, count(*) AS customers,
+               sum(churn_probability) AS leaving, sum(clv_365d) AS value
+        FROM segments s JOIN ({_CHURN}) c USING (customer_id)
+        WHERE s.as_of = CAST(? AS DATE) AND {_IS_MEMBER[scheme]}
+        GROUP BY tenth ORDER BY tenth
+        """,
+        day, day, day, code,
+    )  # fmt: skip
+    counted = {row["tenth"]: row["customers"] for row in rows}
+    names = [f"{speech.share(tenth / 10, 0)} – {speech.share((tenth + 1) / 10, 0)}" for tenth in range(10)]
+    values = [counted.get(tenth, 0) for tenth in range(10)]
+    total = sum(values)
+    return {
+        "rows": list(zip(names, values, strict=True)),
+        "total": total,
+        "mean": sum(row["leaving"] for row in rows) / total if total else None,
+        "value": sum(row["value"] or 0 for row in rows) if total else None,
+        "chart": columns(names, values),
+    }

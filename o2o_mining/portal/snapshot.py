@@ -1,0 +1,121 @@
+"""What is published now: read by many requests at once, and opened anew as soon as a run has published."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+from o2o_mining.core.errors import HomeError
+from o2o_mining.engine.home import Home
+from o2o_mining.engine.snapshot import POINTER
+
+_Made = TypeVar("_Made")
+
+# Answers that are kept; a page has a handful of them, and none has more rows than a page shows.
+_KEPT = 2000
+
+
+class Snapshot:
+    """One published snapshot. It never changes, so what was asked once need not be asked again.
+
+    Parameters
+    ----------
+    home
+        The home as published.
+
+    Attributes
+    ----------
+    name
+        The snapshot's name.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.name: str = home.manifest["snapshot"]
+        self._home = home
+        self._kept: OrderedDict[Any, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def now(self) -> date | None:
+        """The day up to which data go; none before anything came in."""
+        said = self._home.manifest["now"]
+        return date.fromisoformat(said) if said else None
+
+    def has(self, table: str) -> bool:
+        """Return whether a table is published."""
+        return table in self._home.manifest["tables"]
+
+    def days(self, table: str) -> list[date]:
+        """Return the days that a mined table holds, in order; none if it is not published."""
+        return self._home.days(table) if self.has(table) else []
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Return the rows of an SQL query over the published tables, with a question mark for each parameter."""
+        rows: list[dict[str, Any]] = self.once((query, parameters), lambda: self._home.rows(query, parameters))
+        return rows
+
+    def row(self, query: str, *parameters: Any) -> dict[str, Any] | None:
+        """Return the first row of a query, if there is one."""
+        found = self.rows(query, *parameters)
+        return found[0] if found else None
+
+    def once(self, key: Any, make: Callable[[], _Made]) -> _Made:
+        """Return what was made under a key, or make it. Two threads may make it at once; both get the same."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                kept: _Made = self._kept[key]
+                return kept
+        made = make()
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return made
+
+
+class Snapshots:
+    """Gives the snapshot that is published now.
+
+    Parameters
+    ----------
+    path
+        Folder of the home.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._pointer = path / "snapshots" / POINTER
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int] | None = None
+        self._current: Snapshot | None = None
+
+    @property
+    def is_published(self) -> bool:
+        """Whether anything is published."""
+        return self._pointer.exists()
+
+    def current(self) -> Snapshot:
+        """Return the published snapshot. Whoever holds an older one may go on reading it.
+
+        Raises
+        ------
+        HomeError
+            If nothing was published yet.
+        """
+        try:
+            said = self._pointer.stat()
+        except FileNotFoundError:
+            raise HomeError(f"nothing is published in {self.path}", next_step="o2o run") from None
+        mark = (said.st_mtime_ns, said.st_ino)
+        with self._lock:
+            if self._current is None or mark != self._seen:
+                home = Home(self.path)
+                if self._current is None or home.manifest["snapshot"] != self._current.name:
+                    self._current = Snapshot(home)
+                self._seen = mark
+            return self._current

@@ -1,0 +1,80 @@
+"""What is published now is what pages show, also while a run publishes."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from o2o_mining.core.errors import HomeError
+from o2o_mining.portal.snapshot import Snapshots
+from tests.unit.exports.publishing import publish_tables
+from tests.unit.exports.rows import member
+from tests.unit.portal.conftest import Visit
+
+
+def _publish(home: Path, members: int) -> None:
+    publish_tables(home, {"segments": [member(f"c{number}") for number in range(members)]})
+
+
+def _counted(snapshots: Snapshots) -> int:
+    return int(snapshots.current().rows("SELECT count(*) AS n FROM segments")[0]["n"])
+
+
+def test_a_new_snapshot_is_read_without_a_restart_and_an_old_one_can_still_be_read(tmp_path: Path) -> None:
+    _publish(tmp_path, 1)
+    snapshots = Snapshots(tmp_path)
+    old = snapshots.current()
+    assert _counted(snapshots) == 1
+    _publish(tmp_path, 2)
+    assert _counted(snapshots) == 2
+    assert old.rows("SELECT count(*) AS n, 1 AS other FROM segments")[0]["n"] == 1
+
+
+def test_the_same_snapshot_published_again_is_not_opened_again(tmp_path: Path) -> None:
+    _publish(tmp_path, 1)
+    snapshots = Snapshots(tmp_path)
+    first = snapshots.current()
+    _publish(tmp_path, 1)
+    assert snapshots.current() is first
+
+
+def test_what_was_asked_once_is_not_asked_again(tmp_path: Path) -> None:
+    _publish(tmp_path, 1)
+    snapshot = Snapshots(tmp_path).current()
+    assert snapshot.rows("SELECT random() AS r") == snapshot.rows("SELECT random() AS r")
+
+
+def test_many_readers_see_one_snapshot_or_the_next_and_no_error(tmp_path: Path) -> None:
+    _publish(tmp_path, 1)
+    snapshots = Snapshots(tmp_path)
+    seen: list[int] = []
+    errors: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            for number in range(25):
+                rows = snapshots.current().rows("SELECT count(*) AS n, ? AS i FROM segments", number)
+                seen.append(rows[0]["n"])
+        except BaseException as error:  # noqa: BLE001 - an error of any kind is what must not be
+            errors.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    _publish(tmp_path, 2)
+    for reader in readers:
+        reader.join()
+    assert errors == []
+    assert set(seen) <= {1, 2}
+    assert _counted(snapshots) == 2
+
+
+def test_a_home_without_a_snapshot_says_what_to_run(tmp_path: Path, visit: Visit) -> None:
+    with pytest.raises(HomeError, match="nothing is published"):
+        Snapshots(tmp_path).current()
+    answer = visit(tmp_path).as_role("analyst").get("/segments")
+    assert answer.status_code == 503
+    assert "Nothing has been published yet" in answer.text
+    assert "o2o run" in answer.text
