@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from o2o_mining.response.logs import OfferLogs
 
 PAIR = ("customer_id", "coupon_id", "known_at")
+COUPON = ("merchant_id", "category", "campaign_id", "channel")
 _MOMENT = ("customer_id", "known_at")
 
 
@@ -101,22 +102,84 @@ def pair_features(pairs: ir.Table, known: Evidence) -> ir.Table:
     >>> pair_features(pairs, evidence(logs)).columns[:5]
     ('customer_id', 'coupon_id', 'known_at', 'merchant_id', 'category')
     """
-    about = known.coupons.rename(about_id="coupon_id")
-    base = pairs.left_join(about, pairs.coupon_id == about.about_id).drop("about_id").mutate(day=pairs.known_at.date())
+    base = pairs.mutate(day=pairs.known_at.date())
+    return with_features(base, feature_parts(base, known), known)
+
+
+@dataclass(frozen=True)
+class FeatureParts:
+    """What was known of customers, of coupons, and of customers at places; a step stages it once for many pairs.
+
+    Attributes
+    ----------
+    customers, coupons
+        By ``customer_id, known_at`` and by ``coupon_id, day``.
+    places
+        Each with the columns that it shares with pairs.
+    """
+
+    customers: ir.Table
+    coupons: ir.Table
+    places: tuple[tuple[ir.Table, tuple[str, ...]], ...]
+
+
+def feature_parts(pairs: ir.Table, known: Evidence) -> FeatureParts:
+    """Return what features of pairs are made of, as far as it is not of a single pair.
+
+    Parameters
+    ----------
+    pairs
+        ``customer_id, coupon_id, known_at, day``.
+    known
+        What happened.
+    """
     moments = pairs.select(*_MOMENT).distinct()
-    where = ("customer_id", "merchant_id")
-    t = _joined(
-        base,
-        [
-            *((part, _MOMENT) for part in _of_customers(moments, known)),
-            *_of_places(moments, known),
-            *((part, PAIR) for part in _of_products(pairs.select(*PAIR).distinct(), moments, known)),
-            *_of_deals(base, known),
-            (distances(base.select(*where).distinct(), known.logs), where),
-        ],
+    coupons = pairs.select("coupon_id", "day").distinct()
+    return customer_and_coupon_parts(moments, coupons, known)
+
+
+def customer_and_coupon_parts(moments: ir.Table, coupons: ir.Table, known: Evidence) -> FeatureParts:
+    """Return what features of any of some customers and any of some coupons are made of.
+
+    Parameters
+    ----------
+    moments
+        ``customer_id, known_at``, each pair of them once.
+    coupons
+        ``coupon_id, day``, each pair of them once.
+    known
+        What happened.
+    """
+    about = known.coupons.rename(about_id="coupon_id")
+    said = coupons.left_join(about, coupons.coupon_id == about.about_id).drop("about_id")
+    return FeatureParts(
+        _joined(moments, [(part, _MOMENT) for part in _of_customers(moments, known)]),
+        _joined(said, _of_deals(said, known)),
+        tuple(_of_places(moments, known)),
     )
+
+
+def with_features(pairs: ir.Table, parts: FeatureParts, known: Evidence) -> ir.Table:
+    """One pair with its features, put together from parts.
+
+    Parameters
+    ----------
+    pairs
+        ``customer_id, coupon_id, known_at, day`` and whatever else, which stays; ``distance_m`` where it is known.
+    parts
+        What `feature_parts` returns.
+    known
+        What happened.
+    """
+    moments = pairs.select(*_MOMENT).distinct()
+    of_coupon, where = ("coupon_id", "day"), ("customer_id", "merchant_id")
+    # Places are joined by what the coupon says, so it comes first.
+    t = _joined(pairs, [(parts.coupons, of_coupon)])
+    way = [] if "distance_m" in pairs.columns else [(distances(t.select(*where).distinct(), known.logs), where)]
+    products = _of_products(pairs.select(*PAIR).distinct(), moments, known)
+    t = _joined(t, [(parts.customers, _MOMENT), *parts.places, *((part, PAIR) for part in products), *way])
     t = t.mutate(**_made(t), **of_terms(t))
-    kept = (*pairs.columns, "merchant_id", "category", "campaign_id", "channel")
+    kept = (*(name for name in pairs.columns if name not in ("day", "distance_m")), *COUPON)
     return t.select(*kept, *(_value(t, f.name) for f in PAIR_FEATURES), *(t[at] for at in MOMENTS))
 
 

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from o2o_mining.contracts.pairs import PAIR_FEATURES
 from o2o_mining.core.moments import midnight
+from o2o_mining.response.kinds import Kinds
 from o2o_mining.response.quality import with_intervals
 from o2o_mining.response.redemption import RedemptionModel
 
@@ -36,6 +37,7 @@ _SELDOM = ("n_tills_off", "n_product_lines_off", "n_subcategory_lines_off", "n_c
 _LEFT_OUT = ("tenure_days", "known_days", "n_receipts", "n_campaigns", "n_open", "receipt_days")
 _FEWEST_DAYS, _MONTH_DAYS = 14, 30
 _RARE = 0.01
+_NEVER = 1e-6
 # Rolling windows that the model is tried on: how many, and how long.
 WINDOWS, WINDOW_DAYS = 2, 56
 FEWEST_OF_EACH = 20
@@ -43,25 +45,38 @@ FEWEST_OF_EACH = 20
 
 @dataclass(frozen=True)
 class Learned:
-    """A model, the inputs that it looks at, and the categories and channels that it knows."""
+    """A model, the inputs that it looks at, and what it knows: categories and channels, and kinds of customers."""
 
     model: RedemptionModel
     names: tuple[str, ...]
     levels: dict[str, tuple[str, ...]]
+    kinds: Kinds | None
 
-    def probability(self, features: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the probability of use for each row of features."""
+    def inputs(self, features: pd.DataFrame, evidence: NDArray[np.float64] | None) -> NDArray[np.float32]:
+        """Return what the model looks at, shape (n, inputs), of rows of features and what their customers had shown."""
+        made = _inputs(features, self.levels, self.kinds, evidence)
+        return np.asarray(made[list(self.names)], dtype=np.float32)
+
+    def probability(self, features: pd.DataFrame, evidence: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Return the probability of use for each row of features; evidence is that of the kinds, if there are any."""
         with threadpool_limits(limits=1):
-            return self.model.predict_proba(self._inputs(features))[:, 1]
+            return self.model.predict_proba(self.inputs(features, evidence))[:, 1]
 
-    def contributions(self, features: pd.DataFrame) -> NDArray[np.float64]:
-        """Return how much each feature in `names` moves the log odds."""
-        with threadpool_limits(limits=1):
-            return self.model.contributions(self._inputs(features))
 
-    def _inputs(self, features: pd.DataFrame) -> NDArray[np.float32]:
-        inputs = pd.concat([scale_free(features), one_hot(features, self.levels)], axis=1)
-        return np.asarray(inputs[list(self.names)], dtype=np.float32)
+def _inputs(
+    features: pd.DataFrame,
+    levels: dict[str, tuple[str, ...]],
+    kinds: Kinds | None,
+    evidence: NDArray[np.float64] | None,
+) -> pd.DataFrame:
+    parts = [scale_free(features), one_hot(features, levels)]
+    if kinds is not None and evidence is not None:
+        _, come = kinds.chances(features, evidence)
+        come = np.clip(come, _NEVER, 1 - _NEVER)
+        parts.append(
+            pd.DataFrame({"kinds_log_odds": np.log(come / (1 - come))}, index=features.index, dtype=np.float32)
+        )
+    return pd.concat(parts, axis=1)
 
 
 def scale_free(features: pd.DataFrame) -> pd.DataFrame:
@@ -124,29 +139,34 @@ def _levels(values: pd.Series[str]) -> tuple[str, ...]:
     return tuple(sorted(shares[shares >= _RARE].index))
 
 
-def learned(receipts: pd.DataFrame) -> Learned | None:
+def learned(
+    receipts: pd.DataFrame, kinds: Kinds | None = None, evidence: NDArray[np.float64] | None = None
+) -> Learned | None:
     """Return the model learned from receipts; None where too few were used or not used.
 
     Parameters
     ----------
     receipts
         ``customer_id, redeemed, category, channel`` and features, in an order of their own: the fit depends on it.
+    kinds, evidence
+        What tells the hidden kinds of customers, and what it makes of all that these had shown before each receipt: the
+        log odds of coming with the offer are an input of the model.
     """
     used = receipts["redeemed"].to_numpy(bool)
     if min(int(used.sum()), int((~used).sum())) < FEWEST_OF_EACH:
         return None
     levels = {place: _levels(receipts[place]) for place in ("category", "channel")}
-    inputs = pd.concat([scale_free(receipts), one_hot(receipts, levels)], axis=1)
+    inputs = _inputs(receipts, levels, kinds, evidence)
     names = tuple(name for name in inputs.columns if inputs[name].nunique() > 1)
     # One thread: sums do not vary then, and small trees on busy cores do not wait.
     with threadpool_limits(limits=1):
         model = RedemptionModel().fit(
             inputs[list(names)].to_numpy(np.float32), used, groups=receipts["customer_id"].to_numpy()
         )
-    return Learned(model, names, levels)
+    return Learned(model, names, levels, kinds)
 
 
-def out_of_time(receipts: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
+def out_of_time(receipts: pd.DataFrame, units: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     """Return receipts of the last windows, each with the probability from a model learned before its window.
 
     Parameters
@@ -154,6 +174,8 @@ def out_of_time(receipts: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     receipts
         ``customer_id, coupon_id, campaign_id, known_at, told_at, redeemed`` and features, of receipts whose time was
         up before as_of.
+    units
+        What `offer_units` returns, of the customers of receipts at least, in an order of their own.
     as_of
         The day of the run.
 
@@ -168,9 +190,13 @@ def out_of_time(receipts: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
         start = end - timedelta(days=WINDOW_DAYS * number)
         before = receipts[receipts["told_at"] < start]
         window = receipts[(receipts["known_at"] >= start) & (receipts["known_at"] < start + timedelta(WINDOW_DAYS))]
-        made = learned(before) if len(window) else None
+        if not len(window):
+            continue
+        kinds = Kinds.learned(units[units["told_at"] < start])
+        shown = [kinds.evidence(units, rows) if kinds else None for rows in (before, window)]
+        made = learned(before, kinds, shown[0])
         if made is not None:
-            tried.append(window.assign(probability=made.probability(window)))
+            tried.append(window.assign(probability=made.probability(window, shown[1])))
     return pd.concat(tried, ignore_index=True) if tried else receipts.head(0).assign(probability=np.zeros(0))
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Who comes if asked, and who comes if not: two answers make four kinds.
 KINDS = 4
 _RIDGE, _FREE = 3.0, 0.1
+# Observables may tell the kinds sharply: held back little, or what is told of a kind is blurred for good.
+_RIDGE_OF_KINDS = 0.05
 _TOLERANCE = 2e-6
 _OF_OFFERS = ("base", "offer", "reach", "asked", "came", "chosen", "targeted")
 
@@ -62,7 +64,8 @@ class ResponseMixture(BaseEstimator):  # type: ignore[misc]
 
     Given the kind, whom a campaign asks and who comes are independent, so ads that seek those who come anyway do no
     harm: the kind explains both. Fitted by EM; each M-step is one Newton step of ridge regressions, which never
-    needs to be exact. The kinds start as the four answers to "comes if asked?" and "comes if not asked?".
+    needs to be exact. The kinds start as the four answers to "comes if asked?" and "comes if not asked?", with chances
+    of their own: moved by the offer, coming anyway, never coming, put off by it.
 
     Parameters
     ----------
@@ -131,7 +134,7 @@ class ResponseMixture(BaseEstimator):  # type: ignore[misc]
                             self.reach_[:, k] = _step(reach, chosen, weight[targeted, k], self.reach_[:, k], ridge)
                 self.come_, self.offer_ = come[:width], come[width:]
                 self.kinds_ = _kinds_step(panel.traits, weight, self.kinds_)
-                joint = self.prior(panel) + self.evidence(panel)
+                joint = self._joint(panel)
                 total = logsumexp(joint, axis=1)
                 weight = np.exp(joint - total[:, None])
                 self.log_likelihood_ = float(total.sum())
@@ -140,20 +143,13 @@ class ResponseMixture(BaseEstimator):  # type: ignore[misc]
                 last = self.log_likelihood_
         return self
 
-    def prior(self, panel: Panel) -> Floats:
-        """Return the log chances of the kinds by traits alone, shape (customers, 4)."""
-        odds = panel.traits @ self.kinds_
-        return np.asarray(odds - logsumexp(odds, axis=1, keepdims=True))
-
     def evidence(self, panel: Panel) -> Floats:
-        """Return the log likelihood of all that each customer's offers showed, shape (customers, 4)."""
-        found = np.empty((len(panel.traits), KINDS))
+        """Return the log likelihood of what each offer showed, shape (n, 4)."""
+        found = np.empty((len(panel.customer), KINDS))
         for k in range(KINDS):
             odds = panel.base @ self.come_[:, k] + panel.asked * (panel.offer @ self.offer_[:, k])
-            said = _log_chance(odds, panel.came) + panel.targeted * _log_chance(
-                panel.reach @ self.reach_[:, k], panel.chosen
-            )
-            found[:, k] = np.bincount(panel.customer, said, minlength=len(found))
+            chosen = _log_chance(panel.reach @ self.reach_[:, k], panel.chosen)
+            found[:, k] = _log_chance(odds, panel.came) + panel.targeted * chosen
         return found
 
     def beliefs(self, panel: Panel) -> Floats:
@@ -168,7 +164,7 @@ class ResponseMixture(BaseEstimator):  # type: ignore[misc]
         -------
         Shape (customers, 4).
         """
-        joint = self.prior(panel) + self.evidence(panel)
+        joint = self._joint(panel)
         return np.asarray(np.exp(joint - logsumexp(joint, axis=1, keepdims=True)))
 
     def chances(self, beliefs: Floats, base: Floats, offer: Floats) -> tuple[Floats, Floats]:
@@ -188,22 +184,33 @@ class ResponseMixture(BaseEstimator):  # type: ignore[misc]
         odds = base @ self.come_
         return (beliefs * expit(odds)).sum(axis=1), (beliefs * expit(odds + offer @ self.offer_)).sum(axis=1)
 
+    def _joint(self, panel: Panel) -> Floats:
+        """Return the log chances of each kind and of all that its customer's offers showed, shape (customers, 4)."""
+        odds = panel.traits @ self.kinds_
+        prior = odds - logsumexp(odds, axis=1, keepdims=True)
+        return np.asarray(prior + by_customer(panel.customer, self.evidence(panel), len(panel.traits)))
+
+
+def by_customer(customer: NDArray[np.int64], values: Floats, customers: int) -> Floats:
+    """Return the sums of each column over the rows of each customer.
+
+    Examples
+    --------
+    >>> by_customer(np.array([0, 0, 2]), np.array([[1.0], [2.0], [4.0]]), 3).tolist()
+    [[3.0], [0.0], [4.0]]
+    """
+    return np.column_stack([np.bincount(customer, column, minlength=customers) for column in values.T])
+
 
 def _first_guess(panel: Panel) -> Floats:
-    """Return starting chances of the kinds from the shares of offers after which each customer came."""
-    answers = []
-    for given in (panel.asked, ~panel.asked):
-        n, came = (
-            np.bincount(panel.customer, part, minlength=len(panel.traits)) for part in (given, given & panel.came)
-        )
-        usual = came.sum() / max(n.sum(), 1)
-        answers.append((came + 1.5 * usual) / (n + 1.5))
-    asked, unasked = answers
-    guess = (
-        np.column_stack([asked * (1 - unasked), asked * unasked, (1 - asked) * (1 - unasked), (1 - asked) * unasked])
-        + 1e-6
-    )
-    return np.asarray(guess / guess.sum(axis=1, keepdims=True))
+    """Return starting chances of the kinds: who comes how often without and with an offer, against the mean of all."""
+    without, with_offer = (panel.came[some].mean() if some.any() else 0.5 for some in (~panel.asked, panel.asked))
+    often = 2 * with_offer
+    start = [(without / 4, often), (often, often), (without / 10, without / 10), (1.5 * without, without / 3)]
+    chance = np.clip(start, 0.001, 0.7).T[panel.asked.astype(np.int64)]
+    seen = np.log(np.where(panel.came[:, None], chance, 1 - chance))
+    joint = by_customer(panel.customer, seen, len(panel.traits))
+    return np.asarray(np.exp(joint - logsumexp(joint, axis=1, keepdims=True)))
 
 
 def _step(X: Floats, y: NDArray[np.bool_], weight: Floats, at: Floats, ridge: Floats) -> Floats:
@@ -221,8 +228,9 @@ def _kinds_step(traits: Floats, weight: Floats, at: Floats) -> Floats:
         odds = traits @ found
         told = np.exp(odds - logsumexp(odds, axis=1, keepdims=True))
         for k in range(1, KINDS):
-            slope = traits.T @ (weight[:, k] - told[:, k]) - found[:, k]
-            bend = (traits * (told[:, k] * (1 - told[:, k]))[:, None]).T @ traits + np.eye(traits.shape[1])
+            slope = traits.T @ (weight[:, k] - told[:, k]) - _RIDGE_OF_KINDS * found[:, k]
+            bend = (traits * (told[:, k] * (1 - told[:, k]))[:, None]).T @ traits
+            bend += _RIDGE_OF_KINDS * np.eye(traits.shape[1])
             found[:, k] += np.linalg.solve(bend, slope)
     return found
 

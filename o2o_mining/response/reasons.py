@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import yaml
 
@@ -15,7 +16,6 @@ from o2o_mining.core.languages import said
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
 _AT_MOST = 2
@@ -79,7 +79,7 @@ def reason_codes(contributions: NDArray[np.float64], names: Sequence[str], featu
     sayable = np.column_stack([_can_say(about, features) for about in reasons.values()])
     # Rounded, so that the last digit of a sum does not decide the order; ties go by the order of the file.
     strength = np.where(sayable, raised, 0.0).round(4)
-    order = np.argsort(-strength, axis=1, kind="stable")[:, :_AT_MOST]
+    order = _strongest(strength)
     strong = np.take_along_axis(strength, order, axis=1) >= _LEAST
     chosen = np.empty(order.shape, dtype=np.int64)
     texts: list[str] = []
@@ -87,12 +87,33 @@ def reason_codes(contributions: NDArray[np.float64], names: Sequence[str], featu
         rows, ranks = np.nonzero((order == place) & strong)
         values = features[about["values"]].to_numpy(np.float64)[rows]
         digits = 2 if "%" in about["form"] else 0
-        unique, which = np.unique(values.round(digits), axis=0, return_inverse=True)
-        chosen[rows, ranks] = which.reshape(-1) + len(texts)
+        which, unique = _distinct(values.round(digits))
+        chosen[rows, ranks] = which + len(texts)
         texts += [":".join([word, *(format(value, about["form"]) for value in row)]) for row in unique.tolist()]
     offsets = np.concatenate([[0], np.cumsum(strong.sum(axis=1))]).astype(np.int32)
     codes = pa.array(texts, pa.string()).take(pa.array(chosen[strong]))
     return pa.ListArray.from_arrays(pa.array(offsets), codes)
+
+
+def _strongest(strength: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the places of the strongest in each row, the strongest first; of equals the first."""
+    left, rows, found = strength.copy(), np.arange(len(strength)), []
+    for _ in range(min(_AT_MOST, strength.shape[1])):
+        found.append(left.argmax(axis=1))
+        left[rows, found[-1]] = -np.inf
+    return np.column_stack(found)
+
+
+def _distinct(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return for each row the number of its values, and the rows that differ."""
+    number = np.zeros(len(values), dtype=np.int64)
+    for column in values.T:
+        codes, unique = pd.factorize(column, sort=True)
+        number = number * len(unique) + codes
+    which, kept = pd.factorize(number, sort=True)
+    first = np.zeros(len(kept), dtype=np.int64)
+    first[which[::-1]] = np.arange(len(values))[::-1]
+    return which, values[first]
 
 
 def _places(about: dict[str, Any], names: Sequence[str]) -> list[int]:

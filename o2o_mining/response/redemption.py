@@ -182,7 +182,7 @@ def _signed_log(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _boosted(rows: int, random_state: int) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
-        learning_rate=0.06, max_iter=150, max_leaf_nodes=12, max_features=0.3, l2_regularization=10,
+        learning_rate=0.1, max_iter=80, max_leaf_nodes=16, max_features=0.3, l2_regularization=10,
         min_samples_leaf=max(5, min(60, rows // 50)), early_stopping=False, random_state=random_state,
     )  # fmt: skip
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import ibis
 import pandas as pd
-import pyarrow as pa
 
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.engine.base import StepReport
-from o2o_mining.response.candidates import MOST, candidates, profiled, valid_coupons
+from o2o_mining.response.candidates import MOST
 from o2o_mining.response.charts import calibration
 from o2o_mining.response.features import Evidence, evidence, pair_features
 from o2o_mining.response.guard import leak_guard
-from o2o_mining.response.learning import FEWEST_OF_EACH, NAMES, Learned, learned, out_of_time, quality
+from o2o_mining.response.kinds import Kinds
+from o2o_mining.response.learning import FEWEST_OF_EACH, NAMES, learned, out_of_time, quality
 from o2o_mining.response.logs import OfferLogs, learning_pairs
-from o2o_mining.response.reasons import reason_codes, reason_text
+from o2o_mining.response.reasons import reason_text
+from o2o_mining.response.scoring import Scored, scored_pairs
 from o2o_mining.response.units import offer_units
-from o2o_mining.response.uplift_scoring import UPLIFTS, learned_uplift
+from o2o_mining.response.uplift_scoring import learned_uplift
 
 if TYPE_CHECKING:
     from datetime import date
@@ -27,22 +28,11 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from o2o_mining.engine.base import Engine
-    from o2o_mining.response.uplift_scoring import UpliftScorer
 
 _KNOWN = ("purchases", "coupon_lifecycle")
-# A model learns from as many receipts at most; and so many pairs are scored at a time.
+# A model learns from as many receipts at most, and from what so many customers did.
 _RECEIPTS = 60_000
-_PAIRS = 500_000
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What became of the candidates of a day."""
-
-    rows: int
-    coupons: int
-    beyond: int
-    refused: int
+_CUSTOMERS = 100_000
 
 
 def build_response_scores(engine: Engine, *, as_of: date) -> list[StepReport]:
@@ -66,19 +56,23 @@ def build_response_scores(engine: Engine, *, as_of: date) -> list[StepReport]:
     model, tried, samples = None, pd.DataFrame(), {}
     if told >= 2 * FEWEST_OF_EACH:
         known = staged_evidence(engine, logs)
+        units = engine.stage(offer_units(known, as_of=as_of))
         receipts = _learning_receipts(engine, known, as_of, told)
-        model, tried = learned(receipts), out_of_time(receipts, as_of=as_of)
+        some = _learning_units(engine, units, receipts)
+        kinds = Kinds.learned(some)
+        model = learned(receipts, kinds, kinds.evidence(some, receipts) if kinds else None)
+        tried = out_of_time(receipts, some, as_of=as_of)
     measures = quality(tried)
     if model is None:
         notes.append(f"too few coupons were used, or not used, to learn redemption from: {_lack(engine, told, as_of)}")
     else:
-        scorer, basis = learned_uplift(engine.execute(offer_units(known, as_of=as_of)))
+        scorer, basis = learned_uplift(some, kinds)
         if scorer is not None:
             measures = pd.concat([measures, scorer.measures.assign(model="uplift")], ignore_index=True)
-        rows, scored = _scores(engine, model, scorer, known, as_of)
+        rows, scored = scored_pairs(engine, model, scorer, known, units, as_of=as_of)
         figures = {"pairs": scored.rows, "coupons": scored.coupons}
         notes += [basis, *_said(scored)]
-    written = engine.write("response_scores", rows, as_of=as_of)
+    written = engine.write("response_scores", rows, as_of=as_of, in_order=True)
     if written:
         samples = {"Likeliest": _likeliest(engine, as_of)}
     measured = _write_quality(engine, measures, as_of)
@@ -134,54 +128,17 @@ def _learning_receipts(engine: Engine, known: Evidence, as_of: date, whole: int)
     return receipts
 
 
-def _scores(
-    engine: Engine, model: Learned, scorer: UpliftScorer | None, known: Evidence, as_of: date
-) -> tuple[ir.Table, Scored]:
-    """Return the scores of the day's candidates, some customers at a time."""
-    everybody = engine.known("customers", as_of)
-    people = engine.stage(profiled(everybody, engine.feed("consents"), as_of=as_of))
-    coupons = engine.stage(valid_coupons(known, as_of=as_of))
-    pairs = engine.stage(candidates(people, coupons, known, as_of=as_of))
-    counts = engine.execute(
-        pairs.aggregate(
-            all=pairs.count(), within=pairs.count(where=pairs.place < MOST), coupons=pairs.coupon_id.nunique()
-        )
-    ).iloc[0]
-    refused = int(engine.execute(everybody.count())) - int(engine.execute(people.count()))
-    within = pairs.filter(pairs.place < MOST).select("customer_id", "coupon_id", "known_at")
-    parts = -(-int(counts["within"]) // _PAIRS)
-    made = []
-    for part in range(parts):
-        low, high = (format(2**32 * place // parts, "08x") for place in (part, part + 1))
-        digest = within.customer_id.hexdigest("md5").substr(0, 8)
-        some = within.filter((digest >= low) if part + 1 == parts else (digest >= low) & (digest < high))
-        made.append(engine.stage(_part(engine, model, scorer, engine.stage(some), known)))
-    empty = engine.read("response_scores").filter(False).drop("as_of")
-    rows = ibis.union(*made) if made else empty
-    whole, kept = int(counts["all"]), int(counts["within"])
-    return rows, Scored(kept, int(counts["coupons"]), whole - kept, refused)
-
-
-def _part(engine: Engine, model: Learned, scorer: UpliftScorer | None, pairs: ir.Table, known: Evidence) -> ir.Table:
-    """Return the scores of some pairs."""
-    made = pair_features(pairs, known)
-    told = ("customer_id", "coupon_id", "campaign_id", "merchant_id")
-    frame = engine.execute(made.select(*told, "category", "channel", *NAMES))
-    reasons = reason_codes(model.contributions(frame), model.names, frame)
-    columns = {
-        **{name: pa.array(frame[name], pa.string(), from_pandas=True) for name in told},
-        "distance_m": pa.array(frame["distance_m"], pa.float64(), from_pandas=True),
-        "redemption_probability": pa.array(model.probability(frame).round(6)),
-        "reason_codes": reasons,
-    }
-    if scorer is None:
-        columns |= {name: pa.nulls(len(frame), pa.float64()) for name in UPLIFTS}
-        columns["basis"] = pa.array(["propensity"] * len(frame))
-    else:
-        columns |= {str(name): pa.array(values) for name, values in scorer.scores(frame).items()}
-    scored = ibis.memtable(pa.table(columns))
-    types = {name: kind for name, kind in contract("response_scores").schema.items() if name != "as_of"}
-    return scored.select(*types).cast(types)
+def _learning_units(engine: Engine, units: ir.Table, receipts: pd.DataFrame) -> pd.DataFrame:
+    """Return offers that are over, in order; of very many customers those of a sample, and those with receipts."""
+    customers = int(engine.execute(units.customer_id.nunique()))
+    if customers > _CUSTOMERS:
+        cut = format(_CUSTOMERS * 2**32 // customers, "08x")
+        theirs = ibis.memtable(receipts[["customer_id"]].drop_duplicates())
+        drawn = units.select("customer_id").distinct()
+        drawn = drawn.filter(drawn.customer_id.hexdigest("md5").substr(0, 8) < cut)
+        units = units.semi_join(engine.stage(drawn.union(theirs, distinct=True)), "customer_id")
+    some: pd.DataFrame = engine.execute(units.order_by(["known_at", "customer_id", "offer_id"]))
+    return some
 
 
 def _write_quality(engine: Engine, measures: pd.DataFrame, as_of: date) -> int:
@@ -206,8 +163,8 @@ def _said(scored: Scored) -> list[str]:
     notes = []
     if not scored.rows:
         notes.append("no coupon is valid on the day and within reach of anybody")
-    if scored.beyond:
-        notes.append(f"{scored.beyond:,} pairs beyond {MOST} coupons a customer were left out")
+    if scored.full:
+        notes.append(f"{scored.full:,} customers have {MOST} coupons or more within reach: the first {MOST} are scored")
     if scored.refused:
         notes.append(f"{scored.refused:,} customers refuse to be profiled and were left out")
     return notes

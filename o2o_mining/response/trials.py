@@ -110,7 +110,9 @@ def effect_scores(without: Floats, with_offer: Floats, asked: Floats, came: Floa
     )
 
 
-def calibrated(campaign: NDArray[np.int64], predicted: Floats, scores: Floats) -> Calibration:
+def calibrated(
+    campaign: NDArray[np.int64], predicted: Floats, scores: Floats, weight: Floats | None = None, *, spent: float = 0.0
+) -> Calibration:
     """Set predicted uplift beside what trials showed.
 
     Effects are pooled over campaigns in bins of like predictions, and made to rise with them. What campaigns differ
@@ -125,6 +127,10 @@ def calibrated(campaign: NDArray[np.int64], predicted: Floats, scores: Floats) -
         Shape (n,). Uplift predicted from what was known before it.
     scores
         Shape (n,). What `effect_scores` returns.
+    weight
+        Shape (n,). How many customers each stands for; by default 1.
+    spent
+        Share of the trials' freedom that the predictions used up: what they had learned of these very campaigns.
 
     Returns
     -------
@@ -140,28 +146,30 @@ def calibrated(campaign: NDArray[np.int64], predicted: Floats, scores: Floats) -
     """
     bins = int(np.clip(len(predicted) // _ROWS_OF_A_BIN, 2, _BINS))
     edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
+    share = np.ones(len(predicted)) if weight is None else weight / weight.mean()
     rows = pd.DataFrame({
-        "campaign": campaign, "bin": np.searchsorted(edges, predicted, side="left"), "predicted": predicted,
-        "score": scores, "square": scores**2,
+        "campaign": campaign, "bin": np.searchsorted(edges, predicted, side="left"), "n": share, "squares": share**2,
+        "predicted": share * predicted, "score": share * scores, "square": share * scores**2,
     })  # fmt: skip
-    cells = rows.groupby(["bin", "campaign"]).agg(
-        n=("score", "size"), predicted=("predicted", "mean"), score=("score", "mean"), square=("square", "mean")
-    )
-    cells["variance"] = (cells["square"] - cells["score"] ** 2).clip(lower=0.0)
+    cells = rows.groupby(["bin", "campaign"]).sum()
+    # So many customers of equal weight would tell as much.
+    alike = cells["n"] ** 2 / cells["squares"]
+    pooled = cells.groupby("bin").sum()
     # One spread a bin: that of a small cell is known too badly.
-    n = cells["n"].groupby("bin").sum()
-    within = (cells["variance"] * cells["n"]).groupby("bin").sum() / n
-    within = within.clip(lower=_LEAST_VARIANCE)
-    cells["error2"] = within.reindex(cells.index.get_level_values("bin")).to_numpy() / cells["n"]
-    pooled = (cells[["predicted", "score"]].mul(cells["n"], axis=0)).groupby("bin").sum().div(n, axis=0)
-    error = np.sqrt((within / n).to_numpy(np.float64))
+    mean = pooled.div(pooled["n"], axis=0)
+    within = (mean["square"] - mean["score"] ** 2).clip(lower=_LEAST_VARIANCE)
+    error = np.sqrt((within * pooled["squares"] / pooled["n"] ** 2).to_numpy(np.float64))
+    cells = cells.div(cells["n"], axis=0).assign(
+        error2=within.reindex(cells.index.get_level_values("bin")).to_numpy() / alike
+    )
+    pooled = mean
     seen = pooled["score"].to_numpy()
     p_value = float(chi2.sf(((seen / error) ** 2).sum(), len(seen)))
     effect = IsotonicRegression().fit_transform(pooled["predicted"], seen, sample_weight=error**-2.0)
     told = np.interp(cells["predicted"], pooled["predicted"], effect)
     trials = len(np.unique(campaign))
     # The pooled effect follows its own campaigns: they lie nearer to it than another one will.
-    nearer = np.sqrt(1 - 1 / max(trials, 2))
+    nearer = np.sqrt(max(1 - 1 / max(trials, 2) - spent, 0.25))
     between_all, between_each = _between(
         (cells["score"] - told).to_numpy() / nearer, cells["error2"].to_numpy(), told if p_value < _ALPHA else 0 * told
     )

@@ -91,6 +91,19 @@ def known_logs() -> marts.KnownLogs:
     return marts.KnownLogs(*feed(*names, "customers"))
 
 
+def within_reach() -> candidates.Reach:
+    known = evidence(offer_logs())
+    coupons = candidates.valid_coupons(known, as_of=DAY)
+    people = candidates.homes(*feed("customers", "customers"))
+    return candidates.Reach(
+        people,
+        coupons,
+        candidates.met_before(known, coupons, as_of=DAY),
+        candidates.liked_before(known, coupons, as_of=DAY),
+        candidates.nearest(people, coupons, known.logs),
+    )
+
+
 def offer_logs() -> OfferLogs:
     names = [field.name for field in fields(OfferLogs)]
     return OfferLogs(**dict(zip(names, feed(*names), strict=True)))
@@ -281,12 +294,11 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "response.leaked_pairs": lambda: leaked_pairs(pair_features(pairs(), evidence(offer_logs()))),
     "response.valid_coupons": lambda: candidates.valid_coupons(evidence(offer_logs()), as_of=DAY),
     "response.profiled": lambda: candidates.profiled(*feed("customers", "consents"), as_of=DAY),
-    "response.candidates": lambda: candidates.candidates(
-        feed("customers")[0],
-        candidates.valid_coupons(evidence(offer_logs()), as_of=DAY),
-        evidence(offer_logs()),
-        as_of=DAY,
-    ),
+    "response.candidates": lambda: candidates.candidates(within_reach(), offer_logs(), as_of=DAY),
+    "response.homes": lambda: within_reach().people,
+    "response.met_before": lambda: within_reach().met,
+    "response.liked_before": lambda: within_reach().liked,
+    "response.nearest": lambda: within_reach().near,
     "offers.campaign_offers": lambda: eligibility.campaign_offers(*feed("coupons", "campaigns"), as_of=DAY),
     "offers.contacts": lambda: eligibility.contacts(*feed("touches", "sends"), as_of=DAY),
     "offers.already_asked": lambda: already_asked(),

@@ -18,14 +18,25 @@ from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine
 from o2o_mining.marts.steps import build_known
 from o2o_mining.response import RedemptionModel, evidence, reason_text, redemption_quality
-from o2o_mining.response.candidates import MOST, candidates, profiled, valid_coupons
+from o2o_mining.response.candidates import (
+    MOST,
+    Reach,
+    candidates,
+    homes,
+    liked_before,
+    met_before,
+    nearest,
+    profiled,
+    valid_coupons,
+)
 from o2o_mining.response.learning import NAMES, learned, out_of_time, quality
 from o2o_mining.response.quality import with_intervals
 from o2o_mining.response.reasons import reason_codes
 from o2o_mining.response.steps import build_response_scores
-from tests.unit.response.logs import at, logs, table
+from tests.unit.response.logs import at, logs, receipt, table
 
 DAY = date(2024, 1, 11)
+NO_UNITS = pd.DataFrame({"told_at": pd.Series(dtype="datetime64[us]"), "asked": pd.Series(dtype=bool)})
 
 
 def drawn(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -91,10 +102,10 @@ def receipts(rows: int = 900) -> pd.DataFrame:
 
 def test_each_window_is_tried_with_what_was_known_before_it() -> None:
     given = receipts()
-    tried = out_of_time(given, as_of=DAY)
+    tried = out_of_time(given, NO_UNITS, as_of=DAY)
     assert tried["known_at"].min() >= given["known_at"].max() - pd.Timedelta(days=112)
     hopeless = given.assign(told_at=given["known_at"].max())
-    assert out_of_time(hopeless, as_of=DAY).empty
+    assert out_of_time(hopeless, NO_UNITS, as_of=DAY).empty
     found = quality(tried).set_index("metric")["value"]
     assert found["auc"] > 0.75
     assert found["receipts"] == len(tried)
@@ -142,18 +153,66 @@ def test_who_refuses_to_be_profiled_by_the_last_word_is_left_out() -> None:
     assert sorted(profiled(people, said, as_of=DAY)["customer_id"].execute()) == ["b", "c"]
 
 
+def candidates_of(**rows: list[dict[str, Any]]) -> pd.DataFrame:
+    known = evidence(logs(**rows))
+    coupons = valid_coupons(known, as_of=DAY)
+    people = homes(known.logs.customers.select("customer_id"), known.logs.customers)
+    reach = Reach(
+        people, coupons, met_before(known, coupons, as_of=DAY), liked_before(known, coupons, as_of=DAY),
+        nearest(people, coupons, known.logs),
+    )  # fmt: skip
+    found: pd.DataFrame = candidates(reach, known.logs, as_of=DAY).execute()
+    return found
+
+
 def test_candidates_are_of_the_own_city_and_campaigns_come_first() -> None:
     merchants = [{"merchant_id": f"m{i}", "city": "here" if i < 30 else "there"} for i in range(32)]
     coupons: list[dict[str, Any]] = [
         {"coupon_id": f"k{i}", "merchant_id": f"m{i}", "starts_at": at(0), "campaign_id": "c" if i == 29 else None}
         for i in range(32)
     ]
-    people = [{"customer_id": "a", "city": "here"}]
-    known = evidence(logs(merchants=merchants, coupons=coupons, customers=people))
-    found = candidates(known.logs.customers, valid_coupons(known, as_of=DAY), known, as_of=DAY).execute()
-    assert len(found) == 30
-    assert found.set_index("place").loc[0, "coupon_id"] == "k29"
-    assert (found["place"] < MOST).sum() == MOST
+    people = [{"customer_id": "a", "city": "here"}, {"customer_id": "b"}]
+    found = candidates_of(merchants=merchants, coupons=coupons, customers=people)
+    # Nothing is known of a's home: of equals the first go in, and nobody says where b lives.
+    first = sorted(f"k{i}" for i in range(29))[: MOST - 1]
+    assert sorted(found["coupon_id"]) == sorted(["k29", *first])
+    assert set(found["customer_id"]) == {"a"}
+
+
+def test_candidates_are_those_that_rank_first_among_all_within_reach() -> None:
+    draw = np.random.default_rng(0)
+    shops, customers = range(90), range(25)
+    merchants = [{"merchant_id": f"m{i}", "city": "here"} for i in shops]
+    # Some stores and homes nobody can place.
+    stores: list[dict[str, Any]] = [
+        {"store_id": f"s{i}", "merchant_id": f"m{i}", "lat": draw.normal(25, 0.01), "lon": draw.normal(121, 0.01)}
+        for i in shops if i % 9
+    ]  # fmt: skip
+    homes_of = {i: (draw.normal(25, 0.01), draw.normal(121, 0.01)) for i in customers if i % 5}
+    people: list[dict[str, Any]] = [
+        {"customer_id": f"c{i}", "city": "here"}
+        | (dict(zip(("home_lat", "home_lon"), homes_of[i], strict=True)) if i in homes_of else {})
+        for i in customers
+    ]
+    coupons = [{"coupon_id": f"k{i}", "merchant_id": f"m{i}", "starts_at": at(0)} for i in shops]
+    met = [receipt(i, "c1", 1, merchant_id=f"m{i}", coupon_id=f"k{i}") for i in (3, 9, 80)]
+    found = candidates_of(merchants=merchants, stores=stores, customers=people, coupons=coupons, coupon_lifecycle=met)
+    place = {s["merchant_id"]: (s["lat"], s["lon"]) for s in stores}
+    for who in customers:
+
+        def rank(shop: int, who: int = who) -> tuple[bool, float, str]:
+            home, store = homes_of.get(who), place.get(f"m{shop}")
+            far = 1e12 if home is None or store is None else kilometres(home, store)
+            return (not (who == 1 and shop in (3, 9, 80)), far, f"k{shop}")
+
+        nearest_20 = {f"k{shop}" for shop in sorted(shops, key=rank)[:MOST]}
+        assert set(found.loc[found["customer_id"] == f"c{who}", "coupon_id"]) == nearest_20
+
+
+def kilometres(one: tuple[float, float], other: tuple[float, float]) -> float:
+    (a, b), (c, d) = np.radians(one), np.radians(other)
+    h = np.sin((c - a) / 2) ** 2 + np.cos(a) * np.cos(c) * np.sin((d - b) / 2) ** 2
+    return float(2 * 6371.0088 * np.arcsin(np.sqrt(h)))
 
 
 def test_without_coupons_both_tables_are_empty_and_the_feed_is_named() -> None:
