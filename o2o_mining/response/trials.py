@@ -144,25 +144,7 @@ def calibrated(
     >>> found.holds, bool(abs(found.uplift(np.array([0.4]))[0][0] - 0.2) < 0.03)
     (True, True)
     """
-    bins = int(np.clip(len(predicted) // _ROWS_OF_A_BIN, 2, _BINS))
-    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
-    share = np.ones(len(predicted)) if weight is None else weight / weight.mean()
-    rows = pd.DataFrame({
-        "campaign": campaign, "bin": np.searchsorted(edges, predicted, side="left"), "n": share, "squares": share**2,
-        "predicted": share * predicted, "score": share * scores, "square": share * scores**2,
-    })  # fmt: skip
-    cells = rows.groupby(["bin", "campaign"]).sum()
-    # So many customers of equal weight would tell as much.
-    alike = cells["n"] ** 2 / cells["squares"]
-    pooled = cells.groupby("bin").sum()
-    # One spread a bin: that of a small cell is known too badly.
-    mean = pooled.div(pooled["n"], axis=0)
-    within = (mean["square"] - mean["score"] ** 2).clip(lower=_LEAST_VARIANCE)
-    error = np.sqrt((within * pooled["squares"] / pooled["n"] ** 2).to_numpy(np.float64))
-    cells = cells.div(cells["n"], axis=0).assign(
-        error2=within.reindex(cells.index.get_level_values("bin")).to_numpy() / alike
-    )
-    pooled = mean
+    cells, pooled, error = _cells(campaign, predicted, scores, np.ones(len(predicted)) if weight is None else weight)
     seen = pooled["score"].to_numpy()
     p_value = float(chi2.sf(((seen / error) ** 2).sum(), len(seen)))
     effect = IsotonicRegression().fit_transform(pooled["predicted"], seen, sample_weight=error**-2.0)
@@ -177,6 +159,28 @@ def calibrated(
         pooled["predicted"].to_numpy(), np.asarray(effect, dtype=np.float64), error, between_all, between_each,
         p_value, trials,
     )  # fmt: skip
+
+
+def _cells(
+    campaign: NDArray[np.int64], predicted: Floats, scores: Floats, weight: Floats
+) -> tuple[pd.DataFrame, pd.DataFrame, Floats]:
+    """Return means of bins in campaigns with the square of their error, means of bins, and the error of these."""
+    bins = int(np.clip(len(predicted) // _ROWS_OF_A_BIN, 2, _BINS))
+    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
+    share = weight / weight.mean()
+    rows = pd.DataFrame({
+        "campaign": campaign, "bin": np.searchsorted(edges, predicted, side="left"), "n": share, "squares": share**2,
+        "predicted": share * predicted, "score": share * scores, "square": share * scores**2,
+    })  # fmt: skip
+    sums = rows.groupby(["bin", "campaign"]).sum()
+    whole = sums.groupby("bin").sum()
+    pooled, cells = whole.div(whole["n"], axis=0), sums.div(sums["n"], axis=0)
+    # One spread a bin: that of a small cell is known too badly.
+    within = (pooled["square"] - pooled["score"] ** 2).clip(lower=_LEAST_VARIANCE)
+    # So many customers of equal weight would tell as much.
+    alike = sums["n"] ** 2 / sums["squares"]
+    cells["error2"] = within.reindex(cells.index.get_level_values("bin")).to_numpy() / alike
+    return cells, pooled, np.sqrt((within * whole["squares"] / whole["n"] ** 2).to_numpy(np.float64))
 
 
 def _between(residual: Floats, error2: Floats, effect: Floats) -> tuple[float, float]:

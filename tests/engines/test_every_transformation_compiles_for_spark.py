@@ -50,6 +50,7 @@ from o2o_mining.response import (
     occasions,
     pair_features,
 )
+from o2o_mining.response.features import feature_parts, with_features
 from o2o_mining.response.guard import leaked_pairs
 from o2o_mining.response.logs import learning_pairs, receipts, visits
 from o2o_mining.response.running import sums_until
@@ -89,6 +90,12 @@ def known_logs() -> marts.KnownLogs:
         "stores",
     )
     return marts.KnownLogs(*feed(*names, "customers"))
+
+
+def put_together() -> ibis.Table:
+    known, given = evidence(offer_logs()), pairs()
+    given = given.mutate(day=given.known_at.date())
+    return with_features(given, feature_parts(given, known), known)
 
 
 def within_reach() -> candidates.Reach:
@@ -291,6 +298,7 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     ),
     "response.offer_units": lambda: offer_units(evidence(offer_logs()), as_of=DAY),
     "response.pair_features": lambda: pair_features(pairs(), evidence(offer_logs())),
+    "response.with_features": lambda: put_together(),
     "response.leaked_pairs": lambda: leaked_pairs(pair_features(pairs(), evidence(offer_logs()))),
     "response.valid_coupons": lambda: candidates.valid_coupons(evidence(offer_logs()), as_of=DAY),
     "response.profiled": lambda: candidates.profiled(*feed("customers", "consents"), as_of=DAY),
