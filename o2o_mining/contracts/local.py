@@ -11,6 +11,8 @@ _key = partial(Column, key=True)
 _opt = partial(Column, nullable=True)
 
 BASES = ("redemptions", "model")
+KINDS = ("double_redemption", "velocity", "self_redemption", "ring")
+REFUSALS = ("too_few",)
 
 STORE_CATCHMENTS = Table(
     name="store_catchments",
@@ -80,4 +82,72 @@ STORE_SITES = Table(
     ),
 )  # fmt: skip
 
-TABLES = (STORE_CATCHMENTS, DISTANCE_DECAY, STORE_SITES)
+COUPON_FORENSICS = Table(
+    name="coupon_forensics",
+    room="local",
+    kind=Kind.MINED,
+    row="One finding: coupons used in a way that honest customers hardly do, and the money at risk.",
+    columns=(
+        AS_OF,
+        _key("finding_id", "text", "The kind and what it is about."),
+        Column("kind", "text", "What was found.", allowed=KINDS),
+        Column("merchant_id", "id", "Whose coupons."),
+        Column("customer_ids", "codes", "The accounts, sorted."),
+        Column("receipt_ids", "codes", "The coupons used, sorted; as in coupon_lifecycle."),
+        Column("accounts", "int", "How many accounts.", low=1),
+        Column("uses", "int", "How many uses.", low=1),
+        Column("first_at", "timestamp", "The first of them."),
+        Column("last_at", "timestamp", "The last of them."),
+        Column(
+            "score", "double", "Digits of evidence: so many zeros has the number of honest ones that look so.", low=0
+        ),
+        Column("amount_at_risk", "money", "Discounts of these uses; findings may share uses.", low=0),
+        Column("evidence_codes", "codes", "What speaks for it, with values."),
+    ),
+)
+
+REFERRALS = Table(
+    name="referrals",
+    room="local",
+    kind=Kind.MINED,
+    row="One customer who brought others.",
+    columns=(
+        AS_OF,
+        _key("referrer_id", "id", "The customer who brought them."),
+        Column("referred", "int", "Customers brought.", low=1),
+        Column("referred_active_90d", "int", "Of them, those who bought in the last 90 days.", low=0),
+        Column("first_referred_at", "timestamp", "When the first of them joined.", nullable=True),
+        _opt("cycle_days", "double", "Median days from joining to a friend's joining.", low=0),
+        _opt("referred_net_amount", "money", "What those brought have paid net; null where no amount is known."),
+        Column("is_ring", "boolean", "Whether the referrer belongs to a ring of coupon_forensics."),
+        _opt("ring_id", "text", "The finding."),
+    ),
+)
+
+REFERRAL_RATES = Table(
+    name="referral_rates",
+    room="local",
+    kind=Kind.MINED,
+    row="Customers who joined in one month, or all: how many they brought, and what those brought are worth.",
+    columns=(
+        AS_OF,
+        _key("cohort", "text", "Month of joining, or (all); accounts of rings are left out."),
+        Column("customers", "int", "Who joined.", low=1),
+        Column("referred", "int", "Of them, those whom somebody brought.", low=0),
+        Column("brought", "int", "Customers whom they brought so far.", low=0),
+        Column("k_factor", "double", "Customers brought by each of them.", low=0),
+        Column("k_factor_low", "double", "Low end of its 95 % interval."),
+        Column("k_factor_high", "double", "High end of its 95 % interval."),
+        _opt("cycle_days", "double", "Median days from joining to a friend's joining.", low=0),
+        _opt("value_referred", "double", "Mean net amount in 90 days of those brought."),
+        _opt("value_other", "double", "The same of others alike: age, gender, city and quarter of joining."),
+        _opt("difference", "double", "What those brought are worth more."),
+        _opt("difference_low", "double", "Low end of its 95 % interval."),
+        _opt("difference_high", "double", "High end of its 95 % interval."),
+        _opt("matched_share", "double", "Share of those brought who have others alike.", low=0, high=1),
+        Column("label", "text", "What the figure rests on.", allowed=("observational", "refused")),
+        _opt("reason_code", "text", "Why there is no figure.", allowed=REFUSALS),
+    ),
+)
+
+TABLES = (STORE_CATCHMENTS, DISTANCE_DECAY, STORE_SITES, COUPON_FORENSICS, REFERRALS, REFERRAL_RATES)

@@ -28,7 +28,7 @@ TOO_SMALL = "group_smaller_than_k_min"
 COMPLEMENT = "group_that_would_give_a_smaller_one_away"
 
 # Columns that lead to one person. A basket_id is the order or the visit of one customer.
-_OF_ONE_PERSON = {"customer_id", "referrer_id", "basket_id"}
+_OF_ONE_PERSON = {"customer_id", "customer_ids", "referrer_id", "basket_id"}
 # Tables whose groups add up to a whole, and the columns that say which whole.
 _WHOLES = {
     "segment_profiles": ("as_of", "scheme"),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _BANDS = 7
 _SHOWN = 8
 _PALE = "#e9ecef"
+_LARGEST = 30
+_KINDS = {"ring": "#c1121f", "self_redemption": "#e76f51", "velocity": "#e9c46a", "double_redemption": "#457b9d"}
 
 
 def catchment_map(cells: pd.DataFrame, stores: pd.DataFrame) -> go.Figure:
@@ -108,6 +110,63 @@ def decay_curves(decays: pd.DataFrame) -> go.Figure:
         title="How the draw of a store falls with distance",
         xaxis={"title": "km from home to store"},
         yaxis={"title": "odds of going there (1 next door)", "range": [0, 1]},
+    )
+    return figure
+
+
+def money_at_risk(found: pd.DataFrame) -> go.Figure:
+    """Draw the money at risk of the largest findings, coloured by kind.
+
+    Parameters
+    ----------
+    found
+        ``finding_id, kind, score, amount_at_risk, accounts, uses``.
+    """
+    figure = go.Figure()
+    money = found["amount_at_risk"].astype(float)
+    top = found.assign(money=money).sort_values(["money", "finding_id"], ascending=[False, True]).head(_LARGEST)
+    for kind, colour in _KINDS.items():
+        some = top[top["kind"] == kind]
+        figure.add_bar(
+            x=some["money"], y=some["finding_id"], orientation="h", name=kind, marker={"color": colour},
+            customdata=some[["score", "accounts", "uses"]],
+            hovertemplate="%{y}: %{x:.2f}, score %{customdata[0]:.1f}, %{customdata[1]} accounts, "
+            "%{customdata[2]} uses<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(
+        title="Money at risk, by finding (findings may share uses)",
+        xaxis={"title": "discounts in the home's currency"},
+        yaxis={"categoryorder": "array", "categoryarray": top["finding_id"].tolist()[::-1], "automargin": True},
+    )
+    return figure
+
+
+def k_factors(rates: pd.DataFrame) -> go.Figure:
+    """Draw how many customers those of each month brought so far, with 95 % intervals.
+
+    Parameters
+    ----------
+    rates
+        ``cohort, k_factor, k_factor_low, k_factor_high, customers``; the row of all is a line.
+    """
+    whole, months = rates[rates["cohort"] == "(all)"], rates[rates["cohort"] != "(all)"].sort_values("cohort")
+    k = months["k_factor"].astype(float)
+    figure = go.Figure(
+        go.Scatter(
+            x=months["cohort"], y=k, mode="markers", name="k-factor", text=months["customers"],
+            error_y={
+                "type": "data", "symmetric": False, "array": months["k_factor_high"].astype(float) - k,
+                "arrayminus": k - months["k_factor_low"].astype(float),
+            },
+            hovertemplate="%{x}: %{y:.3f} (%{text} customers)<extra></extra>",
+        )
+    )  # fmt: skip
+    for mean in whole["k_factor"]:
+        figure.add_hline(y=float(mean), line={"dash": "dot"})
+    figure.update_layout(
+        title="Customers brought by each customer so far, by month of joining",
+        xaxis={"title": "joined", "type": "category"},
+        yaxis={"title": "customers brought, 95 % interval", "rangemode": "tozero"},
     )
     return figure
 

@@ -9,10 +9,15 @@ import pandas as pd
 import pyarrow as pa
 
 from o2o_mining.contracts.catalogue import contract
+from o2o_mining.contracts.local import KINDS
 from o2o_mining.engine.base import Engine, StepReport
-from o2o_mining.local.charts import catchment_map, decay_curves, site_map
+from o2o_mining.local.charts import catchment_map, decay_curves, k_factors, money_at_risk, site_map
+from o2o_mining.local.evidence import evidence_text
+from o2o_mining.local.forensics import LEAST_USES, at_risk, coupon_findings, people_of
 from o2o_mining.local.markets import Market, by_category, catchments, decays, put_together
+from o2o_mining.local.referrals import ALL, newcomers, referral_rates, referrers
 from o2o_mining.local.sites import hexagons, store_sites
+from o2o_mining.local.uses import accounts, used_coupons, uses_of
 from o2o_mining.local.visits import homes, store_customers, store_visits
 
 WINDOW_DAYS = 730
@@ -70,6 +75,103 @@ def build_store_catchments(engine: Engine, *, as_of: date) -> list[StepReport]:
             charts={"sites": lambda: site_map(sites, cells)} if len(sites) else {},
         ),
     ]  # fmt: skip
+
+
+def build_coupon_forensics(engine: Engine, *, as_of: date) -> StepReport:
+    """Write ``coupon_forensics`` as of a day.
+
+    Parameters
+    ----------
+    engine
+        Holds ``coupon_lifecycle`` as known before as_of, and the feeds of uses and ``customers``.
+    as_of
+        Uses what was known before this UTC day.
+
+    Returns
+    -------
+    StepReport
+        Of the table.
+    """
+    feeds = [engine.feed(name) for name in ("coupon_redemptions", "offline_redemptions", "online_orders")]
+    used = engine.stage(used_coupons(engine.known("coupon_lifecycle", as_of), *feeds))
+    each = accounts(used)
+    uses = engine.execute(uses_of(used, each.filter(each.uses >= LEAST_USES)))
+    found = coupon_findings(
+        engine.execute(each), uses, engine.execute(people_of(engine.feed("customers"), as_of=as_of))
+    )
+    rows = engine.write("coupon_forensics", _as_rows("coupon_forensics", found), as_of=as_of)
+    count = found["kind"].value_counts() if len(found) else pd.Series(dtype="int64")
+    notes = [
+        f"feed {feed} is {lack}: {what}"
+        for feed, what in (
+            ("coupon_receipts", "nobody knows how soon coupons were used"),
+            ("customers", "nobody knows who belongs together: there are no rings"),
+        )
+        if (lack := engine.absence(feed))
+    ]
+    if uses["cents"].eq(0).all() and len(uses):
+        notes.append("no discount of a coupon is known: the money at risk is 0")
+    kinds = {kind: int(count.get(kind, 0)) for kind in KINDS}
+    samples = {"Most at risk": _most_at_risk(found)} if len(found) else {}
+    return StepReport(
+        "coupon_forensics", rows, notes=tuple(notes), samples=samples,
+        figures={**kinds, "money at risk, each use once": float(at_risk(found, uses))},
+        charts={"risk": lambda: money_at_risk(found)} if len(found) else {},
+    )  # fmt: skip
+
+
+def build_referrals(engine: Engine, *, as_of: date) -> list[StepReport]:
+    """Write ``referrals`` and ``referral_rates`` as of a day.
+
+    Parameters
+    ----------
+    engine
+        Holds ``purchases`` as known before as_of, ``coupon_forensics`` of that day, and the feed ``customers``.
+    as_of
+        Uses what was known before this UTC day.
+
+    Returns
+    -------
+    list of StepReport
+        One for each table.
+    """
+    purchases = engine.known("purchases", as_of)
+    people = engine.execute(newcomers(engine.feed("customers"), purchases, as_of=as_of))
+    people = people.sort_values("customer_id", ignore_index=True)
+    found = engine.execute(engine.slice("coupon_forensics", as_of))
+    rings = found.loc[found["kind"] == "ring", ["finding_id", "customer_ids"]].sort_values("finding_id")
+    rings = rings.explode("customer_ids").rename(columns={"customer_ids": "customer_id", "finding_id": "ring_id"})
+    brought = referrers(people, rings)
+    since = pd.Timestamp(engine.execute(purchases.purchased_at.min()))
+    rates = referral_rates(people[~people["customer_id"].isin(rings["customer_id"])], as_of=as_of, since=since)
+    count = {
+        name: engine.write(name, _as_rows(name, frame), as_of=as_of)
+        for name, frame in (("referrals", brought), ("referral_rates", rates))
+    }
+    lack = engine.absence("customers")
+    notes = [f"feed customers is {lack}: nobody knows who brought whom"] if lack else []
+    if not lack and rates.empty:
+        notes.append("no customer says who brought them: there are no referrals")
+    whole = rates[rates["cohort"] == ALL].iloc[0].to_dict() if len(rates) else {}
+    told = ("k_factor", "cycle_days", "difference", "difference_low", "difference_high")
+    figures = {name: whole[name] for name in told if name in whole and not pd.isna(whole[name])}
+    return [
+        StepReport(
+            "referrals", count["referrals"], notes=tuple(notes),
+            figures={"referrers": len(brought), "of rings": int(brought["is_ring"].sum())},
+        ),
+        StepReport(
+            "referral_rates", count["referral_rates"], figures=figures,
+            charts={"k_factor": lambda: k_factors(rates)} if len(rates) else {},
+        ),
+    ]  # fmt: skip
+
+
+def _most_at_risk(found: pd.DataFrame) -> pd.DataFrame:
+    top = found.sort_values(["amount_at_risk", "finding_id"], ascending=[False, True]).head(_SHOWN)
+    why = [", ".join(map(evidence_text, codes)) for codes in top["evidence_codes"]]
+    shown = ["finding_id", "accounts", "uses", "score", "amount_at_risk"]
+    return top[shown].assign(amount_at_risk=top["amount_at_risk"].astype(float), why=why).reset_index(drop=True)
 
 
 def _read_market(engine: Engine, as_of: date) -> tuple[Market, int]:

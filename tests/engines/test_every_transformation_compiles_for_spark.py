@@ -33,6 +33,7 @@ from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
 from o2o_mining.engine.consent import MARKETING, last_words
+from o2o_mining.local import forensics, referrals, uses
 from o2o_mining.local.visits import homes, redemptions, store_customers, store_visits
 from o2o_mining.marts import bought, choices, past, people
 from o2o_mining.marts.knowledge import later_rows
@@ -341,6 +342,11 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         since=DAY,
     ),
     "merchants.served_visits": lambda: served_visits(*feed("purchases", "merchants"), since=DAY),
+    "local.used_coupons": lambda: used(),
+    "local.accounts": lambda: uses.accounts(used()),
+    "local.uses_of": lambda: uses.uses_of(used(), uses.accounts(used())),
+    "local.people_of": lambda: forensics.people_of(*feed("customers"), as_of=DAY),
+    "local.newcomers": lambda: referrals.newcomers(*feed("customers", "purchases"), as_of=DAY),
     "local.homes": lambda: homes(*feed("customers"), as_of=DAY),
     "local.redemptions": lambda: redemptions(*feed("purchases"), since=DAY),
     "local.store_visits": lambda: store_visits(*feed("purchases", "customers", "stores"), since=DAY),
@@ -350,6 +356,11 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     ),
     "marts.leaks": lambda: marts.leaks(dict(zip(CONTACTS, feed(*CONTACTS), strict=True)), as_of=DAY),
 }
+
+
+def used() -> ibis.Table:
+    """Return how coupons were used."""
+    return uses.used_coupons(*feed("coupon_lifecycle", *USES))
 
 
 def already_asked() -> ibis.Table:
