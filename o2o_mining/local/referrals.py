@@ -153,7 +153,8 @@ def _money(cents: pd.Series[Any]) -> pd.Series[Any]:
 def _cycles(brought: pd.DataFrame, people: pd.DataFrame) -> pd.Series[float]:
     """Return the days from the referrer's joining to that of the customer brought; null where unknown or negative."""
     joined = people.set_index("customer_id")["joined_at"]
-    days = (brought["joined_at"] - pd.to_datetime(brought["referrer_id"].map(joined))).dt.total_seconds() / _DAY
+    before = joined.reindex(brought["referrer_id"]).set_axis(brought.index)
+    days = (brought["joined_at"] - before).dt.total_seconds() / _DAY
     return days.where(days >= 0)
 
 

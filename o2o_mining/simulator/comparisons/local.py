@@ -52,8 +52,7 @@ def _rings(world: Evaluated) -> Iterator[Finding]:
     right = len(planted & flagged)
     for what, of in (("recall of accounts of rings", planted), ("precision of accounts of rings", flagged)):
         if of:
-            low, high = share_interval(right, len(of))
-            yield Finding(_ROOM, f"{what} ({len(of)})", 1.0, right / len(of), low, high)
+            yield Finding(_ROOM, f"{what} ({len(of)})", 1.0, right / len(of))
 
 
 def _referrals(world: Evaluated) -> Iterator[Finding]:

@@ -183,8 +183,8 @@ def test_what_is_counted_of_those_who_bring_others(engine: DuckDBEngine) -> None
     assert row[["referred", "referred_active_90d", "cycle_days"]].tolist() == [2, 1, 25.0]
     assert (row["referred_net_amount"], bool(row["is_ring"])) == (Decimal("10.00"), False)
     assert rates.index.tolist() == ["(all)", "2024-01", "2024-02", "2024-06"]
-    assert rates.loc["(all)", ["customers", "referred", "brought", "k_factor"]].tolist() == [4, 2, 2, 0.5]
-    assert rates.loc["2024-01", "k_factor"] == 1.0
+    counted = rates[["customers", "referred", "brought", "k_factor"]].to_numpy().tolist()
+    assert counted[:2] == [[4, 2, 2, 0.5], [2, 1, 2, 1.0]]
     assert set(rates["label"]) == {"refused"}
     assert reports[1].figures["k_factor"] == 0.5
 
