@@ -26,19 +26,19 @@ FIRST_PARTITION = date(2022, 1, 1)
 FEW_ROOMS = (marts, attribution, segmentation, publication)
 
 
-def miner(place: Path) -> Run:
+def miner(place: Path, rooms: Rooms = definitions.ROOMS) -> Run:
     """Return how the job is run with homes in a folder.
 
     What Dagster records is kept in memory alone. That it is kept on disk, and how, tests/pipelines proves.
     """
 
-    def go(folder: Path, *, home: str = "home", as_of: date | None = None, rooms: Rooms | None = None) -> Outcome:
+    def go(folder: Path, *, home: str = "home", as_of: date | None = None) -> Outcome:
         (place / home).mkdir(parents=True, exist_ok=True)
         if not (place / home / SETTINGS_FILE).exists():
             write_settings(place / home, Settings(first_partition=FIRST_PARTITION))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pipelines.execution.open_instance", dg.DagsterInstance.ephemeral)
-            patch.setattr(definitions, "ROOMS", rooms or definitions.ROOMS)
+            patch.setattr(definitions, "ROOMS", rooms)
             return run("folder", folder, place / home, as_of, lambda _: None)
 
     return go
@@ -48,6 +48,12 @@ def miner(place: Path) -> Run:
 def mine(tmp_path: Path) -> Run:
     """Run the job on a folder; everything it leaves behind lies in the test's own folder."""
     return miner(tmp_path)
+
+
+@pytest.fixture
+def mine_few(tmp_path: Path) -> Run:
+    """Run the job without the rooms that learn, likewise."""
+    return miner(tmp_path, FEW_ROOMS)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 
 from o2o_mining.cli import main
 from o2o_mining.engine.snapshot import damaged_files, read_manifest
+from pipelines import definitions
+from tests.scenarios.conftest import FEW_ROOMS
 from tests.scenarios.feeds import write
 
 # What they share is made once.
@@ -37,6 +39,7 @@ class Place:
             patch.chdir(self.folder)
             for name in ("O2O_HOME", "DAGSTER_HOME"):
                 patch.delenv(name, raising=False)
+            patch.setattr(definitions, "ROOMS", FEW_ROOMS)
             return CliRunner().invoke(main, words)
 
     def published(self, home: str = "home") -> str:

@@ -96,25 +96,27 @@ def test_an_empty_folder_runs_and_publishes_empty_tables(mine: Run, tmp_path: Pa
     assert o2o_mining.load("segments", home=outcome.home).empty
 
 
-def test_customers_without_any_purchase_run_too(mine: Run, tmp_path: Path) -> None:
-    outcome = mine(write(tmp_path / "in", "customers"), as_of=date(2024, 3, 1))
+def test_customers_without_any_purchase_run_too(mine_few: Run, tmp_path: Path) -> None:
+    outcome = mine_few(write(tmp_path / "in", "customers"), as_of=date(2024, 3, 1))
     segments = o2o_mining.load("segments", home=outcome.home)
     assert segments["customer_id"].tolist() == ["ann", "bob", "cleo"]  # dan joins later
     assert segments["frequency"].tolist() == [0, 0, 0]
     assert segments["segment_code"].isna().all()
 
 
-def test_without_any_order_the_day_of_the_run_is_the_present_of_journeys_and_coupons(mine: Run, tmp_path: Path) -> None:
+def test_without_any_order_the_day_of_the_run_is_the_present_of_journeys_and_coupons(
+    mine_few: Run, tmp_path: Path
+) -> None:
     folder = write(tmp_path / "in", "touches", "coupon_receipts", "coupons")
-    outcome = mine(folder, as_of=date(2024, 3, 20))
+    outcome = mine_few(folder, as_of=date(2024, 3, 20))
     assert outcome.reports["known_journeys"].rows == 1
     journeys = o2o_mining.load("journeys", home=outcome.home)
     assert journeys["journey_id"].tolist() == ["n:t5"]  # the others are younger than the lookback
     states = o2o_mining.load("coupon_lifecycle", home=outcome.home).set_index("receipt_id")["state"]
     assert states.to_dict() == {"rc1": "expired", "rc2": "expired"}  # 14 days after 2024-03-01
-    later = mine(folder, as_of=datetime.now(UTC).date() + timedelta(days=1))  # the last day that can be run
+    later = mine_few(folder, as_of=datetime.now(UTC).date() + timedelta(days=1))  # the last day that can be run
     assert len(o2o_mining.load("journeys", home=later.home)) == 3
-    nothing = mine(folder, home="no-day")
+    nothing = mine_few(folder, home="no-day")
     assert nothing.as_of is None
     assert o2o_mining.load("journeys", home=nothing.home).empty
 
@@ -167,13 +169,13 @@ def test_a_slice_knows_nothing_of_what_came_later(early: Outcome) -> None:
     assert segments.loc["bob", "monetary"] == Decimal("160.00")
 
 
-def test_a_late_refund_changes_the_next_run_and_the_ledger(shop: Outcome, mine: Run, tmp_path: Path) -> None:
+def test_a_late_refund_changes_the_next_run_and_the_ledger(shop: Outcome, mine_few: Run, tmp_path: Path) -> None:
     shutil.copytree(shop.home, tmp_path / "home")
     (tmp_path / "home" / "landing" / "offline_redemptions.csv").write_text(
         "redemption_id,customer_id,merchant_id,store_id,redeemed_at,list_amount,paid_amount,refunded_at\n"
         "r2,cleo,noodle,s1,2024-03-08 18:00:00,12.30,12.30,2024-03-19 10:00:00\n"
     )
-    after = mine(shop.home.parent / "in")
+    after = mine_few(shop.home.parent / "in")
     ledger = o2o_mining.load("attribution_ledger", home=after.home)
     refunds = ledger[(ledger["purchase_id"] == "r:r2") & (ledger["kind"] == "refund") & (ledger["model"] == "last")]
     assert refunds["amount"].tolist() == [Decimal("-12.30")]
@@ -183,26 +185,26 @@ def test_a_late_refund_changes_the_next_run_and_the_ledger(shop: Outcome, mine: 
     assert quality.loc["offline_redemptions.csv", "rows_accepted"] == 3
 
 
-def test_a_day_outside_the_partitions_is_refused_and_names_the_setting(mine: Run, tmp_path: Path) -> None:
+def test_a_day_outside_the_partitions_is_refused_and_names_the_setting(mine_few: Run, tmp_path: Path) -> None:
     (folder := tmp_path / "in").mkdir()
     with pytest.raises(O2OError, match="first_partition"):
-        mine(folder, as_of=FIRST_PARTITION - timedelta(days=1))
+        mine_few(folder, as_of=FIRST_PARTITION - timedelta(days=1))
     with pytest.raises(O2OError, match="tomorrow"):
-        mine(folder, as_of=datetime.now(UTC).date() + timedelta(days=2))
+        mine_few(folder, as_of=datetime.now(UTC).date() + timedelta(days=2))
 
 
-def test_a_home_refuses_another_folder(visits: Outcome, mine: Run, tmp_path: Path) -> None:
+def test_a_home_refuses_another_folder(visits: Outcome, mine_few: Run, tmp_path: Path) -> None:
     with pytest.raises(HomeError, match="holds the source folder"):
-        mine(write(tmp_path / "elsewhere", "offline_redemptions"), home=str(visits.home))
+        mine_few(write(tmp_path / "elsewhere", "offline_redemptions"), home=str(visits.home))
 
 
-def test_a_second_run_at_once_is_told_who_holds_the_warehouse(mine: Run, tmp_path: Path) -> None:
+def test_a_second_run_at_once_is_told_who_holds_the_warehouse(mine_few: Run, tmp_path: Path) -> None:
     folder = write(tmp_path / "in", "offline_redemptions")
     with (
         open_warehouse(tmp_path / "home", Origin("folder", str(folder), Settings())),
         pytest.raises(WarehouseBusyError, match="held by process"),
     ):
-        mine(folder)
+        mine_few(folder)
 
 
 def test_the_command_prints_what_came_out_and_exits_with_0(tmp_path: Path) -> None:

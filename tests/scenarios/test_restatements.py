@@ -16,7 +16,7 @@ import o2o_mining
 from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.simulator import World, write
 from pipelines.execution import Outcome
-from tests.scenarios.conftest import Run, miner, published
+from tests.scenarios.conftest import FEW_ROOMS, Run, miner, published
 
 # What they share is made once.
 pytestmark = pytest.mark.xdist_group("restatements")
@@ -40,7 +40,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     (place / "in").mkdir()
     for feed, text in FIRST.items():
         (place / "in" / f"{feed}.csv").write_text(text)
-    return miner(place)(place / "in")
+    return miner(place, FEW_ROOMS)(place / "in")
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def home(first: Outcome, tmp_path: Path) -> Outcome:
 
 
 @pytest.fixture
-def again(first: Outcome, mine: Run) -> Again:
+def again(first: Outcome, mine_few: Run) -> Again:
     """Return how the home is run again."""
-    return lambda: mine(first.home.parent / "in")
+    return lambda: mine_few(first.home.parent / "in")
 
 
 def _land(outcome: Outcome, feed: str, name: str, text: str) -> None:
@@ -152,15 +152,15 @@ def test_two_corrections_of_one_day_tell_the_first_old_and_the_last_new(home: Ou
     assert not _restated(again(), "purchases")
 
 
-def test_late_rows_change_nothing_but_what_hangs_on_them(mine: Run, tmp_path: Path) -> None:
+def test_late_rows_change_nothing_but_what_hangs_on_them(mine_few: Run, tmp_path: Path) -> None:
     write(World(300, 120), tmp_path / "world")
     redemptions = pd.read_csv(tmp_path / "world" / "offline_redemptions.csv", dtype=str)
     late = redemptions[redemptions["order_id"].isna()].iloc[[40]]
     redemptions.drop(index=late.index).to_csv(tmp_path / "world" / "offline_redemptions.csv", index=False)
-    before = mine(tmp_path / "world")
+    before = mine_few(tmp_path / "world")
     (before.home / "landing").mkdir(exist_ok=True)
     late.to_csv(before.home / "landing" / "offline_redemptions.csv", index=False)
-    after = mine(tmp_path / "world")
+    after = mine_few(tmp_path / "world")
     told = o2o_mining.load("restatements", home=after.home)
     customer, purchase = late["customer_id"].iloc[0], f"r:{late['redemption_id'].iloc[0]}"
     purchases = told[told["table"] == "purchases"]

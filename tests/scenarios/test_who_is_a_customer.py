@@ -46,8 +46,8 @@ def _listed(outcome: Outcome, table: str) -> list[str]:
     return found
 
 
-def test_without_customers_all_rooms_know_whoever_any_feed_named_before_the_day(mine: Run, folder: Path) -> None:
-    outcome = mine(folder, as_of=DAY)
+def test_without_customers_all_rooms_know_whoever_any_feed_named_before_the_day(mine_few: Run, folder: Path) -> None:
+    outcome = mine_few(folder, as_of=DAY)
     everybody = sorted(["cleo", *(f"{feed}-1" for feed in SEEN_IN)])
     assert _listed(outcome, "segments") == _listed(outcome, "customer_features") == everybody
     assert "feed customers is missing" in outcome.reports["segments"].notes[0]
@@ -58,17 +58,17 @@ def test_without_customers_all_rooms_know_whoever_any_feed_named_before_the_day(
     "text", ["customer_id,birth_year\n", "customer_id,birth_year\nann,last century\n"], ids=["empty", "all rejected"]
 )
 def test_customers_that_were_given_but_hold_nobody_are_empty_and_not_missing(
-    mine: Run, folder: Path, text: str
+    mine_few: Run, folder: Path, text: str
 ) -> None:
     (folder / "customers.csv").write_text(text)
-    outcome = mine(folder, as_of=DAY)
+    outcome = mine_few(folder, as_of=DAY)
     assert _listed(outcome, "segments") == _listed(outcome, "customer_features") == ["cleo"]
     assert outcome.reports["segments"].notes == ("feed customers is empty: there are no prospects",)
     assert "The feed customers is empty." in outcome.reports["customer_features"].notes
 
 
-def test_with_customers_those_who_joined_before_the_day_are_known_and_nobody_else(mine: Run, folder: Path) -> None:
+def test_with_customers_those_who_joined_before_the_day_are_known_and_nobody_else(mine_few: Run, folder: Path) -> None:
     write(folder, "customers")
-    outcome = mine(folder, as_of=date(2024, 1, 5))
+    outcome = mine_few(folder, as_of=date(2024, 1, 5))
     assert _listed(outcome, "segments") == _listed(outcome, "customer_features") == ["ann"]
     assert not any("customers" in note for note in outcome.reports["segments"].notes)
