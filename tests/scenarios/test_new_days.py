@@ -83,7 +83,7 @@ def _files(outcome: Outcome) -> dict[tuple[str, str], tuple[str, int]]:
 
 
 def test_days_that_come_one_by_one_give_the_bytes_of_a_home_built_anew(
-    deliveries: list[Path], mine: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    deliveries: list[Path], mine_few: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog, "MONTHLY_ABOVE", MONTHLY_ABOVE)
     rewritten: list[str] = []
@@ -93,13 +93,13 @@ def test_days_that_come_one_by_one_give_the_bytes_of_a_home_built_anew(
         rewritten.append(table)
         return rewrite(self, table, *args, **options)  # type: ignore[arg-type]
 
-    grown = mine(deliveries[0])
+    grown = mine_few(deliveries[0])
     monkeypatch.setattr(DuckDBEngine, "rewrite", watched)
     for delivery in deliveries[1:]:
         _land(grown.home, delivery)
-        grown = mine(deliveries[0])
+        grown = mine_few(deliveries[0])
     assert set(rewritten) == FOLLOWING
     anew = tmp_path / "anew"
     for delivery in deliveries[1:]:
         _land(anew, delivery)
-    assert _files(mine(deliveries[0], home=anew)) == _files(grown)
+    assert _files(mine_few(deliveries[0], home=anew)) == _files(grown)
