@@ -68,7 +68,12 @@ def lines(days: Sequence[date], series: Mapping[str, Sequence[float | None]], *,
         }
         for number, (name, values) in enumerate(series.items())
     ]
-    layout = {"yaxis": {"rangemode": "tozero", "tickformat": form}, "showlegend": len(data) > 1, "height": 280}
+    layout = {
+        "xaxis": {"tickformat": "%Y-%m-%d", "nticks": 6},  # names of months would be English in every language
+        "yaxis": {"rangemode": "tozero", "tickformat": form},
+        "showlegend": len(data) > 1,
+        "height": 280,
+    }
     return {"data": data, "layout": layout}
 
 

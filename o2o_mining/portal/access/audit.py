@@ -8,7 +8,7 @@ from o2o_mining.portal.access.store import Clock, Store
 
 # Everything that is logged; each has a text in every language.
 ACTIONS = (
-    "login", "login_failed", "login_refused", "logout", "password_set", "language_set", "token_made", "token_revoked",
+    "login", "login_failed", "login_refused", "logout", "password_set", "token_made", "token_revoked",
     "user_added", "user_changed", "link_made", "people_seen", "download", "approved", "refused",
 )  # fmt: skip
 

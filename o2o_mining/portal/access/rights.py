@@ -57,6 +57,12 @@ def _read() -> tuple[Right, ...]:
     return tuple(found)
 
 
+def scopes_of(role: str) -> tuple[str, ...]:
+    """Return the scopes that tokens of a role can use."""
+    usable = {right.scope for right in rights() for roles in right.roles.values() if role in roles}
+    return tuple(scope for scope in SCOPES if scope in usable)
+
+
 def right_of(path: str) -> tuple[Right, dict[str, str]] | None:
     """Return what the table says of the path of a request, and the values in it.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from o2o_mining.portal.pages import entrance, overview, segments
+from o2o_mining.portal.pages import account, admin, entrance, overview, segments
 
 ROUTERS = (
     entrance.router,
+    account.router,
+    admin.router,
     overview.router,
     segments.router,
 )

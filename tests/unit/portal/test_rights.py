@@ -16,10 +16,17 @@ from o2o_mining.portal.pages import ROUTERS
 from tests.unit.portal.conftest import Visit, Visitor
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-VALUES = {"scheme": "rfm", "code": "champions", "name": "none.css", "merchant_id": "m1"}
+VALUES = {
+    "user_id": "1",
+    "token_id": "1",
+    "scheme": "rfm",
+    "code": "champions",
+    "name": "none.css",
+    "merchant_id": "m1",
+}
 CELLS = [(right.path, method) for right in rights() for method in METHODS]
 # Of these a merchant's user sees only what is the user's own, whatever the merchant.
-OF_THE_USER = {"/", "/logout"}
+OF_THE_USER = {"/", "/logout", "/account", "/account/password"}
 
 
 def _filled(path: str) -> str:
