@@ -85,6 +85,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return {"snapshot": pointer["snapshot"], **manifest}
 
 
+def published_at(folder: Path) -> datetime | None:
+    """Return when something was published last; None before."""
+    try:
+        entries = (folder / RUNS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+    return datetime.fromisoformat(json.loads(entries[-1])["published_at"])
+
+
 def last_published(folder: Path, table: str, *, contracts: str) -> tuple[dict[str, Path], date] | None:
     """Return the files of a table of events in the last snapshot, by part, and that snapshot's default day.
 

@@ -173,4 +173,4 @@ def _theme(request: Request) -> str:
 
 
 def _navigation(viewer: Viewer) -> list[tuple[str, str]]:
-    return [(path, text) for path, text in _NAVIGATION.items() if viewer.user and viewer.may(path)]
+    return [(path, text) for path, text in _NAVIGATION.items() if viewer.user and viewer.may_open(path)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from o2o_mining.core.errors import HomeError
 from o2o_mining.engine.home import Home
-from o2o_mining.engine.snapshot import POINTER
+from o2o_mining.engine.snapshot import POINTER, published_at
 
 _Made = TypeVar("_Made")
 
@@ -93,6 +93,11 @@ class Snapshots:
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
         self._current: Snapshot | None = None
+
+    @property
+    def published_at(self) -> datetime | None:
+        """When something was published last."""
+        return published_at(self.path / "snapshots")
 
     @property
     def is_published(self) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from o2o_mining.portal.access.rights import ANYONE, API, MERCHANT, SEE_PERSONAL, rights
+from o2o_mining.portal.access.rights import ANYONE, API, MERCHANT, SEE_PERSONAL, right_of
 from o2o_mining.portal.access.store import new_secret
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ class Viewer:
         """What every form of this browser must carry: no other site knows the secret that it comes from."""
         return hashlib.sha256(f"form:{self.secret}".encode()).hexdigest()
 
-    def may(self, path: str, method: str = "GET") -> bool:
-        """Return whether the table of rights allows a page, by the path that stands there."""
-        return any(right.path == path and self.role in right.roles.get(method, ()) for right in rights())
+    def may_open(self, address: str) -> bool:
+        """Return whether a link leads to a page that the table of rights allows."""
+        found = right_of(address.partition("?")[0])
+        return found is not None and self.role in found[0].roles.get("GET", ())
 
     def may_see_merchant(self, merchant_id: str) -> bool:
         """Return whether pages of a merchant are shown; a merchant's user sees the own."""

@@ -136,7 +136,6 @@ def segment(request: Request, scheme: str, code: str, as_of: str = "") -> Respon
         by_rule=_by_rule(snapshot, name, scheme, code, day),
         churn=_churn(snapshot, speech, scheme, code, day),
         shown=shown,
-        may_download=viewer.may("/download/segments/{scheme}/{code:path}", "GET"),
     )
 
 

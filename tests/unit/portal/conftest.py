@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
@@ -16,7 +17,7 @@ from starlette.testclient import TestClient
 from o2o_mining.portal import Access, make_app
 from o2o_mining.portal.access.passwords import Passwords
 from tests.unit.exports.publishing import publish_tables
-from tests.unit.exports.rows import DAY, Rows, customer, member, profile, says
+from tests.unit.exports.rows import DAY, Rows, customer, member, offer, profile, says
 
 BEFORE = date(2017, 12, 1)
 PASSWORD = "four words in a row"
@@ -44,7 +45,25 @@ def published_tables() -> dict[str, Rows | Mapping[date, Rows]]:
         {"previous_as_of": BEFORE, "scheme": "rfm", "from_code": "lost", "to_code": "champions", "customers": 5},
         {"previous_as_of": BEFORE, "scheme": "rfm", "from_code": "(none)", "to_code": "lost", "customers": 7},
     ]
+    spent_on = [
+        ("c000", "2017-12-31 20:00", 100, 110), ("c000", "2017-12-01 10:00", 50, 50), ("c001", "2017-11-15", 30, 30),
+        ("c001", "2017-10-20", 5, 5), ("c002", "2017-10-15", 20, 20), ("c003", "2017-10-15", 20, 20),
+    ]  # fmt: skip
+    wins = {"level": "campaign", "customers": 10, "visits": 40, "label": "experiment", "margin_basis": "merchant"}
     return {
+        "purchases": [purchase(number, *one) for number, one in enumerate(spent_on)],
+        "three_wins": {
+            BEFORE: [{**wins, "id": "spring", "offers": 20, "merchant_margin": Decimal("70.00")}],
+            DAY: [
+                {**wins, "id": "spring", "offers": 30, "merchant_margin": Decimal("90.00")},
+                {**wins, "id": "summer", "offers": 70, "label": "refused", "reason_code": "too_few"},
+            ],
+        },
+        "data_quality": [
+            {"feed": "customers", "file": "a.csv", "rows_read": 100, "rows_accepted": 97, "rows_quarantined": 3},
+            {"feed": "(all)", "file": "(all)", "traced_share": 0.75},
+        ],
+        "targeted_offers": [offer("c000", expected_value=12.5), offer("c002", "summer", expected_value=7.5)],
         "segments": {BEFORE: now[:100], DAY: now},
         "segment_profiles": {BEFORE: [{**champions, "customers": 70}], DAY: [champions, profile("lost", 45), cluster]},
         "segment_migration": moves,
@@ -63,6 +82,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish_tables(path, published_tables())
     (path / "settings.toml").write_text('currency = "TWD"\ntimezone = "Asia/Taipei"\nglobal_holdout_share = 0.0\n')
     return path
+
+
+def purchase(number: int, customer_id: str, at: str, net: int, listed: int) -> dict[str, Any]:
+    """Return a row of purchases."""
+    return {
+        "purchase_id": f"o:{number}", "customer_id": customer_id, "merchant_id": "m1", "purchased_at": pd.Timestamp(at),
+        "source": "online", "net_amount": Decimal(net), "discount_amount": Decimal(listed - net),
+    }  # fmt: skip
 
 
 @dataclass
