@@ -71,7 +71,7 @@ STORE_SITES = Table(
     columns=(
         AS_OF,
         _key("category", "text", "The category."),
-        _key("hexagon", "text", "H3 index, resolution 8 (about 0.7 km2)."),
+        _key("hexagon", "text", "H3 index of resolution 8, or 7 or 6 where few people live."),
         Column("customers", "int", "Who live in it; hexagons of fewer than ten are left out.", low=10),
         Column("visits_share", "double", "Share of the category's visits in reach that a usual store draws.",
                low=0, high=1),

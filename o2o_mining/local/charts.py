@@ -98,14 +98,16 @@ def decay_curves(decays: pd.DataFrame) -> go.Figure:
     km = np.linspace(0, 8, 41)
     ordered = decays.sort_values(["decay_per_km", "category"])
     ends_of = ordered[["decay_per_km", "decay_per_km_low", "decay_per_km_high"]].to_numpy(float)
-    for category, (middle, low, high) in zip(ordered["category"], ends_of, strict=True):
+    colours = sample_colorscale("Turbo", np.linspace(0.05, 0.95, max(len(ordered), 2)))
+    for category, colour, (middle, low, high) in zip(ordered["category"], colours, ends_of, strict=False):
         ends = np.exp(-high * km), np.exp(-low * km[::-1])
         group = {"legendgroup": category}
         figure.add_scatter(
             x=np.append(km, km[::-1]), y=np.append(*ends), fill="toself", mode="lines", line={"width": 0},
-            opacity=0.25, showlegend=False, hoverinfo="skip", **group,
+            fillcolor=colour.replace("rgb(", "rgba(").replace(")", ", 0.15)"), showlegend=False, hoverinfo="skip",
+            **group,
         )  # fmt: skip
-        figure.add_scatter(x=km, y=np.exp(-middle * km), mode="lines", name=category, **group)
+        figure.add_scatter(x=km, y=np.exp(-middle * km), mode="lines", line={"color": colour}, name=category, **group)
     figure.update_layout(
         title="How the draw of a store falls with distance",
         xaxis={"title": "km from home to store"},
@@ -194,9 +196,14 @@ def _tiles(
         figure.add_scatter(
             x=x, y=y, fill="toself", mode="lines", line={"color": "white", "width": 0.5}, visible=visible,
             fillcolor=sample_colorscale("YlGnBu", 0.15 + 0.8 * number / last)[0], hoverinfo="name",
-            name=f"{some.min():,.0f} to {some.max():,.0f} {what}",
+            name=_from_to(some, what),
         )  # fmt: skip
     return len(bands)
+
+
+def _from_to(value: np.ndarray, what: str) -> str:
+    low, high = f"{value.min():,.0f}", f"{value.max():,.0f}"
+    return f"{low} {what}" if low == high else f"{low} to {high} {what}"
 
 
 def _densest(cells: pd.DataFrame) -> tuple[float, float]:

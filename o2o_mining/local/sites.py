@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from o2o_mining.local.catchments import Drawn
     from o2o_mining.local.choice import Choice, Numbers
 
-RESOLUTION = 8
+RESOLUTIONS = (8, 7, 6)  # about 0.7, 5 and 36 square kilometres a hexagon
+SHOWN_SHARE = 0.8
 LEAST_PEOPLE = 10  # a hexagon of fewer would show where somebody lives
 
 
@@ -96,6 +97,8 @@ def new_store_draw(drawn: Drawn, places: pd.DataFrame, *, lat: float, lon: float
 def hexagons(places: pd.DataFrame) -> pd.DataFrame:
     """Return the hexagons where people live, without those of fewer than ten.
 
+    They are the smallest of resolutions 8, 7 and 6 that together hold four fifths of the people, else those of 6.
+
     Parameters
     ----------
     places
@@ -111,9 +114,13 @@ def hexagons(places: pd.DataFrame) -> pd.DataFrame:
     >>> hexagons(pd.DataFrame({"people": [10, 9], "lat": [25.03, 26.0], "lon": [121.54, 121.54]}))["people"].tolist()
     [10]
     """
-    cells = [h3.latlng_to_cell(lat, lon, RESOLUTION) for lat, lon in zip(places["lat"], places["lon"], strict=True)]
-    people = places["people"].groupby(pd.Series(cells, index=places.index, dtype="object")).sum().sort_index()
-    people = people[people >= LEAST_PEOPLE]
+    people = pd.Series(dtype="int64")
+    for resolution in RESOLUTIONS:
+        cells = [h3.latlng_to_cell(*place, resolution) for place in places[["lat", "lon"]].to_numpy(float)]
+        people = places["people"].groupby(pd.Series(cells, index=places.index, dtype="object")).sum().sort_index()
+        people = people[people >= LEAST_PEOPLE]
+        if people.sum() >= SHOWN_SHARE * places["people"].sum():
+            break
     centres = np.array([h3.cell_to_latlng(cell) for cell in people.index]).reshape(-1, 2)
     return pd.DataFrame(
         {"hexagon": people.index.astype(str), "people": people.to_numpy(), "lat": centres[:, 0], "lon": centres[:, 1]}
