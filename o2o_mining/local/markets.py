@@ -112,7 +112,7 @@ def catchments(market: Market) -> tuple[pd.DataFrame, dict[str, Drawn], float]:
         of = drawn[category]
         rows = radii(of, told, weight=weight)
         rows = rows.join(sisters(of, rows["radius_m"], homes)).join(stores)
-        rows["decay_per_km"] = pd.Series(of.decay, dtype="float64").round(DIGITS)
+        rows["decay_per_km"] = of.decay[rows.index.astype("int64")].round(DIGITS)
         parts.append(rows)
     return (pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()), drawn, weight
 

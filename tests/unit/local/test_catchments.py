@@ -16,7 +16,7 @@ from o2o_mining.engine.duckdb import DuckDBEngine
 from o2o_mining.local.catchments import Drawn, fit_category, radii
 from o2o_mining.local.sites import new_store_draw
 from o2o_mining.local.steps import build_store_catchments
-from tests.unit.local.rows import AS_OF, TOWN_VISITS, Logs, person, table, town, visit
+from tests.unit.local.rows import AS_OF, TOWN_VISITS, Logs, person, shop, table, town, visit
 
 TABLES = ("store_catchments", "distance_decay", "store_sites")
 
@@ -123,6 +123,16 @@ def test_without_homes_the_distances_of_the_log_stand_alone(other: DuckDBEngine)
     assert frames["distance_decay"].empty
     assert frames["store_sites"].empty
     assert "feed stores is missing: nobody knows where a store is" in reports["store_catchments"].notes
+
+
+def test_stores_without_a_distance_have_no_catchment(other: DuckDBEngine) -> None:
+    logs = {
+        "known_purchases": [visit(str(n)) for n in range(200)],
+        "customers": [person("ann", None, joined_at=None)], "stores": [shop("s1", None), shop("s2", None)],
+    }  # fmt: skip
+    reports, frames = mined(other, logs)
+    assert all(frame.empty for frame in frames.values())
+    assert "no customer has coordinates of a home" in " ".join(reports["store_catchments"].notes)
 
 
 def test_a_home_without_anything_has_empty_tables_and_says_so(other: DuckDBEngine) -> None:
