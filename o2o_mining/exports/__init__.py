@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from o2o_mining.exports.members import export_segment, reachable_segments
 from o2o_mining.exports.moved import export_moved
-from o2o_mining.exports.plans import export_offers, export_plan
+from o2o_mining.exports.plans import export_offers, export_plan, standing_offers
 from o2o_mining.exports.release import FORMATS, ExportReport, Order
 from o2o_mining.exports.specs import platforms, read_spec
 from o2o_mining.exports.standing import NobodyError
@@ -29,4 +29,5 @@ __all__ = [
     "platforms",
     "reachable_segments",
     "read_spec",
+    "standing_offers",
 ]

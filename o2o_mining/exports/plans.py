@@ -28,6 +28,7 @@ from o2o_mining.exports.standing import (
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from o2o_mining.core.settings import Settings
     from o2o_mining.engine.home import Home
 
 TABLE = "targeted_offers"
@@ -173,6 +174,36 @@ def export_plan(
                 yield export_offers(home, wanted, reason_text=reason_text, campaign=campaign, as_of=as_of)
         except NobodyError as refused:
             yield refused
+
+
+def standing_offers(home: Home, *, settings: Settings, as_of: date) -> ir.Table:
+    """One offer of a day's plan whose customer may still get it.
+
+    Parameters
+    ----------
+    home
+        The published snapshot.
+    settings
+        Of the home: whether silence is consent, and who is held out.
+    as_of
+        Day of the plan.
+
+    Returns
+    -------
+    ibis.Table
+        ``targeted_offers`` of the day with ``consent``.
+
+    Examples
+    --------
+    >>> from o2o_mining.core.settings import Settings
+    >>> from o2o_mining.engine.home import open_home
+    >>> standing_offers(open_home("no-such-home"), settings=Settings(), as_of=date(2024, 1, 1))
+    Traceback (most recent call last):
+        ...
+    o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
+    """
+    asked = _with_standing(home, _slice(home, TABLE, as_of), as_of, Order(settings))
+    return asked.filter(asked.consent.isin(LISTED))
 
 
 def _slice(home: Home, table: str, day: date) -> ir.Table:

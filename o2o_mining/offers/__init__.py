@@ -10,8 +10,8 @@ feeds ``assignments`` and ``sends`` into the landing folder of the home.
 from __future__ import annotations
 
 from o2o_mining.offers.allocation import Allocation, allocate
-from o2o_mining.offers.approval import Approved, approve
+from o2o_mining.offers.approval import APPROVALS, Approved, approve, read_approvals
 from o2o_mining.offers.power import pilot_size
 from o2o_mining.offers.reasons import reason_text
 
-__all__ = ["Allocation", "Approved", "allocate", "approve", "pilot_size", "reason_text"]
+__all__ = ["APPROVALS", "Allocation", "Approved", "allocate", "approve", "pilot_size", "read_approvals", "reason_text"]

@@ -147,7 +147,23 @@ def _approve_one(
 
 
 def read_approvals(home: Path) -> list[dict[str, Any]]:
-    """Return the log of approvals of a home, the oldest first."""
+    """Return the log of approvals of a home, the oldest first.
+
+    Parameters
+    ----------
+    home
+        Folder of the home.
+
+    Returns
+    -------
+    list of dict
+        ``campaign_id``, ``as_of``, ``approved_by``, ``approved_at`` and what was sent.
+
+    Examples
+    --------
+    >>> read_approvals(Path("no-such-home"))
+    []
+    """
     path = home / APPROVALS
     if not path.exists():
         return []

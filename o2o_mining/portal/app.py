@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from o2o_mining.core.errors import HomeError, O2OError
 from o2o_mining.portal.access.gate import Gate
 from o2o_mining.portal.access.rights import API
+from o2o_mining.portal.api import router as api_router
 from o2o_mining.portal.downloads import clear_downloads
 from o2o_mining.portal.pages import ROUTERS
 from o2o_mining.portal.portal import Portal
@@ -57,7 +58,7 @@ def make_app(home: Path, access: Access) -> ASGIApp:
         redirect_slashes=False,
     )  # fmt: skip
     app.state.portal = portal
-    for router in ROUTERS:
+    for router in (*ROUTERS, api_router):
         app.include_router(router)
     app.add_exception_handler(HTTPException, _on_status)
     app.add_exception_handler(RequestValidationError, _on_wrong_request)

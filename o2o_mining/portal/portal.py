@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.ingest.sources import home_settings
 from o2o_mining.portal.access.gate import FORM_FIELD
+from o2o_mining.portal.offer_book import OfferBook
 from o2o_mining.portal.snapshot import Snapshot, Snapshots
 from o2o_mining.portal.speech import LANGUAGE_NAMES, Speech, wanted_language
 from o2o_mining.portal.static import chart_styles, static_address
@@ -57,17 +58,19 @@ class Portal:
         Folder of the home.
     access
         Who may enter.
-    snapshots
-        What is published.
+    snapshots, offer_book
+        What is published; the offers of every customer.
     """
 
     home: Path
     access: Access
     snapshots: Snapshots = field(init=False)
+    offer_book: OfferBook = field(init=False)
 
     def __post_init__(self) -> None:
         """Look at the home's snapshots."""
         object.__setattr__(self, "snapshots", Snapshots(self.home))
+        object.__setattr__(self, "offer_book", OfferBook(self.home))
 
     @property
     def snapshot(self) -> Snapshot:

@@ -12,19 +12,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from o2o_mining.core.errors import O2OError
-from o2o_mining.engine.home import Home
-from o2o_mining.exports import FORMATS, ExportReport, Order, export_segment, platforms
+from o2o_mining.exports import FORMATS, platforms
 from o2o_mining.portal.charts import bars, columns, lines, sankey
-from o2o_mining.portal.downloads import Making, downloaded, ordered, previewed
+from o2o_mining.portal.downloads import downloaded, ordered, previewed
 from o2o_mining.portal.listing import Column, Listing, listed
 from o2o_mining.portal.portal import Portal, portal_of, viewer_of_request
+from o2o_mining.portal.segments import CHURN, IS_MEMBER, SCHEMES, members_query, segment_list, segment_profile
 from o2o_mining.portal.snapshot import Snapshot
 from o2o_mining.portal.speech import Speech
 from o2o_mining.segmentation import profile_text, segment_advice, segment_codes
 
 router = APIRouter(include_in_schema=False)
 
-SCHEMES = ("rfm", "lifecycle", "cluster", "rule")
 NOWHERE = "(none)"
 
 _SEGMENTS = Listing(
@@ -49,24 +48,8 @@ _SEGMENTS = Listing(
     key=("segment_code",),
 )
 
-# Who is in a segment of each scheme; the question mark takes its code.
-_IS_MEMBER = {
-    "rfm": "s.segment_code = ?",
-    "cluster": "s.cluster = ?",
-    "lifecycle": "s.lifecycle_stage = ?",
-    "rule": "list_contains(s.rule_segments, ?)",
-}
-_CHURN = """
-    SELECT customer_id, churn_probability, expected_purchases_90d, clv_365d FROM churn_scores
-    WHERE as_of = CAST(? AS DATE) AND horizon_days = (
-        SELECT min(horizon_days) FROM churn_scores WHERE as_of = CAST(? AS DATE))
-"""
 _MEMBERS = Listing(
-    query=f"""
-        SELECT s.customer_id, s.recency_days, s.frequency, s.monetary, c.churn_probability, c.clv_365d
-        FROM segments s LEFT JOIN ({_CHURN}) c USING (customer_id)
-        WHERE s.as_of = CAST(? AS DATE) AND {{is_member}}
-    """,
+    query="",
     columns=(
         Column("customer_id", "text", "segments.customer"),
         Column("recency_days", "number", "segments.recency"),
@@ -111,8 +94,8 @@ def segment(request: Request, scheme: str, code: str, as_of: str = "") -> Respon
     portal, viewer = portal_of(request), viewer_of_request(request)
     snapshot, speech = portal.snapshot, portal.speech(request)
     day, before = _days(snapshot, as_of)
-    profile = _profile(snapshot, scheme, code, day)
-    members = replace(_MEMBERS, query=_MEMBERS.query.format(is_member=_IS_MEMBER[scheme]))
+    profile = _known(snapshot, scheme, code, day)
+    members = replace(_MEMBERS, query=members_query(scheme))
     shown = listed(snapshot, members, (day, day, day, code), dict(request.query_params))
     if viewer.user:
         seen = f"page {shown.page}" + (f", search {shown.searched}" if shown.searched else "")
@@ -144,7 +127,7 @@ def preview(request: Request, scheme: str, code: str) -> Response:
     """Show who would be on a list of the members, and who would be left out and why, before it is made."""
     portal, speech = portal_of(request), portal_of(request).speech(request)
     day, _ = _days(portal.snapshot, "")
-    _profile(portal.snapshot, scheme, code, day)
+    _known(portal.snapshot, scheme, code, day)
     order = ordered(portal, viewer_of_request(request), dict(request.query_params), speech.language)
     return portal.page(
         request,
@@ -154,7 +137,7 @@ def preview(request: Request, scheme: str, code: str) -> Response:
         day=day,
         choices=(*FORMATS, *platforms()),
         chosen=order.platform or order.format,
-        preview=previewed(portal, f"segment {scheme}:{code}", order, _making(portal, scheme, code)),
+        preview=previewed(portal, f"segment {scheme}:{code}", order, segment_list(portal, scheme, code)),
     )
 
 
@@ -162,16 +145,9 @@ def preview(request: Request, scheme: str, code: str) -> Response:
 def download(request: Request, scheme: str, code: str, wanted: Annotated[str, Form(alias="as")] = "") -> Response:
     """Give the list of the members who may be on it."""
     portal, viewer = portal_of(request), viewer_of_request(request)
-    _profile(portal.snapshot, scheme, code, _days(portal.snapshot, "")[0])
+    _known(portal.snapshot, scheme, code, _days(portal.snapshot, "")[0])
     order = ordered(portal, viewer, {"as": wanted}, portal.speech(request).language)
-    return downloaded(portal, viewer, f"segment {scheme}:{code}", order, _making(portal, scheme, code))
-
-
-def _making(portal: Portal, scheme: str, code: str) -> Making:
-    def make(home: Home, order: Order) -> ExportReport:
-        return export_segment(home, f"{scheme}:{code}", segment_name=portal.segment_name, **vars(order))
-
-    return make
+    return downloaded(portal, viewer, f"segment {scheme}:{code}", order, segment_list(portal, scheme, code))
 
 
 def _days(snapshot: Snapshot, asked: str) -> tuple[date, date | None]:
@@ -184,14 +160,11 @@ def _days(snapshot: Snapshot, asked: str) -> tuple[date, date | None]:
     return chosen, earlier[-1] if earlier else None
 
 
-def _profile(snapshot: Snapshot, scheme: str, code: str, day: date) -> dict[str, Any]:
-    found = snapshot.row(
-        "SELECT * FROM segment_profiles WHERE as_of = CAST(? AS DATE) AND scheme = ? AND segment_code = ?",
-        day, scheme, code,
-    )  # fmt: skip
-    if found is None:
+def _known(snapshot: Snapshot, scheme: str, code: str, day: date) -> dict[str, Any]:
+    profile = segment_profile(snapshot, scheme, code, day)
+    if profile is None:
         raise HTTPException(404)
-    return found
+    return profile
 
 
 def _namer(portal: Portal, speech: Speech) -> Any:
@@ -227,7 +200,7 @@ def _by_rule(snapshot: Snapshot, name: Any, scheme: str, code: str, day: date) -
     rows = snapshot.rows(
         f"""
         WITH everybody AS (
-            SELECT rule_segments, coalesce({_IS_MEMBER[scheme]}, false) AS member FROM segments s
+            SELECT rule_segments, coalesce({IS_MEMBER[scheme]}, false) AS member FROM segments s
             WHERE as_of = CAST(? AS DATE)
         ), counted AS (
             SELECT unnest(rule_segments) AS rule_code, member FROM everybody
@@ -248,8 +221,8 @@ def _churn(snapshot: Snapshot, speech: Speech, scheme: str, code: str, day: date
         f"""
         SELECT least(floor(churn_probability * 10), 9)::INT AS tenth, count(*) AS customers,
                sum(churn_probability) AS leaving, sum(clv_365d) AS value
-        FROM segments s JOIN ({_CHURN}) c USING (customer_id)
-        WHERE s.as_of = CAST(? AS DATE) AND {_IS_MEMBER[scheme]}
+        FROM segments s JOIN ({CHURN}) c USING (customer_id)
+        WHERE s.as_of = CAST(? AS DATE) AND {IS_MEMBER[scheme]}
         GROUP BY tenth ORDER BY tenth
         """,
         day, day, day, code,

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from o2o_mining.portal import Access, make_app
 from o2o_mining.portal.access.passwords import Passwords
 from tests.unit.exports.publishing import publish_tables
-from tests.unit.exports.rows import DAY, Rows, customer, member, offer, profile, says
+from tests.unit.exports.rows import DAY, Rows, credit, customer, member, offer, profile, says
 
 BEFORE = date(2017, 12, 1)
 PASSWORD = "four words in a row"
@@ -49,6 +49,7 @@ def published_tables() -> dict[str, Rows | Mapping[date, Rows]]:
         ("c000", "2017-12-31 20:00", 100, 110), ("c000", "2017-12-01 10:00", 50, 50), ("c001", "2017-11-15", 30, 30),
         ("c001", "2017-10-20", 5, 5), ("c002", "2017-10-15", 20, 20), ("c003", "2017-10-15", 20, 20),
     ]  # fmt: skip
+    near: dict[str, Any] = {"reason_codes": ["distance:850"]}
     wins = {"level": "campaign", "customers": 10, "visits": 40, "label": "experiment", "margin_basis": "merchant"}
     return {
         "purchases": [purchase(number, *one) for number, one in enumerate(spent_on)],
@@ -63,7 +64,10 @@ def published_tables() -> dict[str, Rows | Mapping[date, Rows]]:
             {"feed": "customers", "file": "a.csv", "rows_read": 100, "rows_accepted": 97, "rows_quarantined": 3},
             {"feed": "(all)", "file": "(all)", "traced_share": 0.75},
         ],
-        "targeted_offers": [offer("c000", expected_value=12.5), offer("c002", "summer", expected_value=7.5)],
+        "targeted_offers": [
+            offer("c000", **near, expected_value=12.5),
+            offer("c002", "summer", **near, expected_value=7.5),
+        ],
         "segments": {BEFORE: now[:100], DAY: now},
         "segment_profiles": {BEFORE: [{**champions, "customers": 70}], DAY: [champions, profile("lost", 45), cluster]},
         "segment_migration": moves,
@@ -71,6 +75,10 @@ def published_tables() -> dict[str, Rows | Mapping[date, Rows]]:
         "customers": [customer(id_) for id_ in ids],
         "consents": [says(id_, granted=id_ != "c001") for id_ in ids[:60]],
         "customer_contacts": [],
+        "offer_holdouts": [],
+        "campaigns": [campaign("spring")],
+        "campaign_attribution": [credit("spring", level="campaign")],
+        "incrementality": [],
     }
 
 
@@ -82,6 +90,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish_tables(path, published_tables())
     (path / "settings.toml").write_text('currency = "TWD"\ntimezone = "Asia/Taipei"\nglobal_holdout_share = 0.0\n')
     return path
+
+
+def campaign(campaign_id: str) -> dict[str, Any]:
+    """Return a row of campaigns."""
+    return {"campaign_id": campaign_id, "starts_at": pd.Timestamp(BEFORE), "ends_at": pd.Timestamp(DAY)}
 
 
 def purchase(number: int, customer_id: str, at: str, net: int, listed: int) -> dict[str, Any]:
