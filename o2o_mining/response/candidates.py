@@ -192,25 +192,22 @@ def nearest(people: ir.Table, coupons: ir.Table, logs: OfferLogs) -> ir.Table:
     return t.filter((t.place < MOST) | within.fill_null(False)).select(*_PLACE, "coupon_id")
 
 
-def candidates(reach: Reach, logs: OfferLogs, *, as_of: date) -> ir.Table:
+def within_reach(reach: Reach, logs: OfferLogs) -> ir.Table:
     """One customer and coupon within reach: of a merchant of the customer's city, or one the customer knows.
 
-    At most 20 a customer: those of campaigns first, then those good for products bought before, then of merchants
-    known, then the nearest.
+    Of the city those alone that can be among the first 20 of `candidates`.
 
     Parameters
     ----------
     reach
         The customers, and what decides.
     logs
-        For merchants and stores.
-    as_of
-        The day.
+        For merchants.
 
     Returns
     -------
     ir.Table
-        ``customer_id, coupon_id``, ``known_at`` (the beginning of the day) and ``distance_m``.
+        ``customer_id, coupon_id, merchant_id, campaign_id``, ``is_met`` and ``n_liked``, null if not.
     """
     pair = ["customer_id", "coupon_id"]
     people, met = reach.people, reach.met.semi_join(reach.people, "customer_id")
@@ -226,7 +223,31 @@ def candidates(reach: Reach, logs: OfferLogs, *, as_of: date) -> ir.Table:
     t = ibis.union(near, known, own, distinct=True).join(coupons, "coupon_id")
     t = t.left_join(met.mutate(is_met=True), ["customer_id", "merchant_id"])
     t = t.drop("customer_id_right", "merchant_id_right")
-    t = t.left_join(reach.liked, pair).drop("customer_id_right", "coupon_id_right")
+    t = t.left_join(reach.liked, pair)
+    return t.select(*pair, "merchant_id", "campaign_id", "is_met", "n_liked")
+
+
+def candidates(near: ir.Table, logs: OfferLogs, *, as_of: date) -> ir.Table:
+    """One customer and coupon that comes into question.
+
+    At most 20 a customer: those of campaigns first, then those good for products bought before, then of merchants
+    known, then the nearest.
+
+    Parameters
+    ----------
+    near
+        What `within_reach` returns.
+    logs
+        For homes and stores.
+    as_of
+        The day.
+
+    Returns
+    -------
+    ir.Table
+        ``customer_id, coupon_id``, ``known_at`` (the beginning of the day) and ``distance_m``.
+    """
+    t = near
     way = distances(t.select("customer_id", "merchant_id").distinct(), logs)
     t = t.left_join(way, ["customer_id", "merchant_id"]).drop("customer_id_right", "merchant_id_right")
     order = [

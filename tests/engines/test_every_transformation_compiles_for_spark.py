@@ -303,7 +303,10 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "response.leaked_pairs": lambda: leaked_pairs(pair_features(pairs(), evidence(offer_logs()))),
     "response.valid_coupons": lambda: candidates.valid_coupons(evidence(offer_logs()), as_of=DAY),
     "response.profiled": lambda: candidates.profiled(*feed("customers", "consents"), as_of=DAY),
-    "response.candidates": lambda: candidates.candidates(within_reach(), offer_logs(), as_of=DAY),
+    "response.within_reach": lambda: candidates.within_reach(within_reach(), offer_logs()),
+    "response.candidates": lambda: candidates.candidates(
+        candidates.within_reach(within_reach(), offer_logs()), offer_logs(), as_of=DAY
+    ),
     "response.homes": lambda: within_reach().people,
     "response.met_before": lambda: within_reach().met,
     "response.liked_before": lambda: within_reach().liked,

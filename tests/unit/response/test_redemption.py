@@ -28,6 +28,7 @@ from o2o_mining.response.candidates import (
     nearest,
     profiled,
     valid_coupons,
+    within_reach,
 )
 from o2o_mining.response.learning import NAMES, learned, out_of_time, quality
 from o2o_mining.response.quality import with_intervals
@@ -161,7 +162,7 @@ def candidates_of(**rows: list[dict[str, Any]]) -> pd.DataFrame:
         people, coupons, met_before(known, coupons, as_of=DAY), liked_before(known, coupons, as_of=DAY),
         nearest(people, coupons, known.logs),
     )  # fmt: skip
-    found: pd.DataFrame = candidates(reach, known.logs, as_of=DAY).execute()
+    found: pd.DataFrame = candidates(within_reach(reach, known.logs), known.logs, as_of=DAY).execute()
     return found
 
 
