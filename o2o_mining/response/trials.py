@@ -111,7 +111,7 @@ def effect_scores(without: Floats, with_offer: Floats, asked: Floats, came: Floa
 
 
 def calibrated(
-    campaign: NDArray[np.int64], predicted: Floats, scores: Floats, weight: Floats | None = None, *, spent: float = 0.0
+    campaign: NDArray[np.int64], predicted: Floats, scores: Floats, weight: Floats | None = None
 ) -> Calibration:
     """Set predicted uplift beside what trials showed.
 
@@ -129,8 +129,6 @@ def calibrated(
         Shape (n,). What `effect_scores` returns.
     weight
         Shape (n,). How many customers each stands for; by default 1.
-    spent
-        Share of the trials' freedom that the predictions used up: what they had learned of these very campaigns.
 
     Returns
     -------
@@ -151,7 +149,7 @@ def calibrated(
     told = np.interp(cells["predicted"], pooled["predicted"], effect)
     trials = len(np.unique(campaign))
     # The pooled effect follows its own campaigns: they lie nearer to it than another one will.
-    nearer = np.sqrt(max(1 - 1 / max(trials, 2) - spent, 0.25))
+    nearer = np.sqrt(1 - 1 / max(trials, 2))
     between_all, between_each = _between(
         (cells["score"] - told).to_numpy() / nearer, cells["error2"].to_numpy(), told if p_value < _ALPHA else 0 * told
     )

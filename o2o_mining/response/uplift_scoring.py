@@ -99,10 +99,7 @@ def learned_uplift(units: pd.DataFrame, kinds: Kinds | None) -> tuple[UpliftScor
         return None, f"uplift is not known: {error.message}"
     if trial is None:
         return None, "uplift is not known: half of the customers were asked, or not asked, too few offers"
-    spent = kinds.model.offer_.shape[0] / units.loc[campaigns, "campaign_id"].nunique()
-    calibration = calibrated(
-        *(trial[name].to_numpy() for name in ("number", "predicted", "score", "weight")), spent=spent
-    )
+    calibration = calibrated(*(trial[name].to_numpy() for name in ("number", "predicted", "score", "weight")))
     scorer = UpliftScorer(kinds, basis, calibration, _measures(trial, basis))
     drawn = "drawn by chance" if basis == "experiment" else "of customers comparable by propensity"
     said = f"uplift is calibrated on {calibration.trials} campaigns with a control {drawn}"
