@@ -105,3 +105,80 @@ def sankey(flows: Sequence[tuple[str, str, float]], *, marked: str) -> Figure:
         "valueformat": ",",
     }
     return {"data": [trace], "layout": {"height": 80 + 30 * max(len(left), len(right), 4)}}
+
+
+def curve(points: Sequence[tuple[float, float]], *, across: str, up: str, form: str = ",.0f") -> Figure:
+    """Return a curve through points, such as of what comes out against what goes in.
+
+    Parameters
+    ----------
+    points
+        Across and up, from left to right.
+    across, up
+        What stands on the two axes.
+    form
+        How numbers are shown, as d3 writes it.
+    """
+    trace = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": [x for x, _ in points],
+        "y": [y for _, y in points],
+        "line": {"color": ACCENT},
+        "hovertemplate": f"%{{x:{form}}}: %{{y:{form}}}<extra></extra>",
+    }
+    layout = {
+        "xaxis": {"title": {"text": across}, "rangemode": "tozero", "tickformat": form},
+        "yaxis": {"title": {"text": up}, "rangemode": "tozero", "tickformat": form},
+        "height": 320,
+    }
+    return {"data": [trace], "layout": layout}
+
+
+def intervals(rows: Sequence[tuple[str, float, float, float]], *, form: str = ",.3f") -> Figure:
+    """Return points with their intervals, from top to bottom, and a line at zero.
+
+    Parameters
+    ----------
+    rows
+        Name, value, low and high end.
+    form
+        How numbers are shown, as d3 writes it.
+    """
+    trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [value for _, value, _, _ in rows],
+        "y": [name for name, _, _, _ in rows],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [float(high) - float(value) for _, value, _, high in rows],
+            "arrayminus": [float(value) - float(low) for _, value, low, _ in rows],
+            "color": ACCENT,
+        },
+        "marker": {"color": ACCENT, "size": 10},
+        "hovertemplate": f"%{{y}}: %{{x:{form}}}<extra></extra>",
+    }
+    layout = {
+        "yaxis": {"autorange": "reversed", "automargin": True, "type": "category"},
+        "xaxis": {"tickformat": form, "zeroline": True, "zerolinewidth": 2},
+        "height": 80 + 40 * max(len(rows), 2),
+    }
+    return {"data": [trace], "layout": layout}
+
+
+def banded(days: Sequence[date], values: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> Figure:
+    """Return a line over days within the band of its interval."""
+    found = [str(day) for day in days]
+    edge = {"type": "scatter", "mode": "lines", "x": found, "line": {"width": 0}, "hoverinfo": "skip"}
+    line = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": found,
+        "y": list(values),
+        "line": {"color": ACCENT},
+        "hovertemplate": "%{x}: %{y:.2f}<extra></extra>",
+    }
+    data = [{**edge, "y": list(lows)}, {**edge, "y": list(highs), "fill": "tonexty", "fillcolor": LINK}, line]
+    return {"data": data, "layout": {"yaxis": {"zeroline": True, "zerolinewidth": 2}, "showlegend": False, "height": 280}}

@@ -25,7 +25,7 @@ class Column:
     kind
         How a value is shown: ``text``, ``number``, ``decimal``, ``money``, ``share``, ``change``, ``day``, ``moment``.
     text
-        Key of its heading.
+        Key of its heading, or ``table:column`` for the heading that files have.
     link
         Where a value leads, with other columns in braces: ``/customers/{customer_id}``.
     sortable

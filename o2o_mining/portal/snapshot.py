@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from o2o_mining.core.errors import HomeError
+from o2o_mining.core.errors import HomeError, O2OError
 from o2o_mining.engine.home import Home
 from o2o_mining.engine.snapshot import POINTER, published_at
 
@@ -52,6 +52,21 @@ class Snapshot:
     def days(self, table: str) -> list[date]:
         """Return the days that a mined table holds, in order; none if it is not published."""
         return self._home.days(table) if self.has(table) else []
+
+    def chosen(self, table: str, asked: str) -> tuple[date, date | None]:
+        """Return the day of a mined table that is asked for, by default the latest, and the day mined before it.
+
+        Raises
+        ------
+        O2OError
+            If the table holds no day.
+        """
+        days = self.days(table)
+        if not days:
+            raise O2OError(f"table {table} has no slice", next_step="o2o run")
+        day = {str(one): one for one in days}.get(asked, days[-1])
+        earlier = [one for one in days if one < day]
+        return day, earlier[-1] if earlier else None
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         """Return the rows of an SQL query over the published tables, with a question mark for each parameter."""

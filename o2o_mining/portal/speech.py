@@ -102,6 +102,11 @@ class Speech:
         """Return the heading of a column of a published table."""
         return heading(table, column, self.language, currency=self.currency)
 
+    def title(self, key: str) -> str:
+        """Return the title of a column: a text by its key, or of ``table:column`` the heading that files have."""
+        table, _, column = key.partition(":")
+        return self.heading(table, column) if column else self.t(key)
+
     def code(self, column: str, code: str | None) -> str:
         """Return the name of a code of a column; the code itself where it has none."""
         return NOTHING if code is None else code_names(column, self.language).get(code, code)

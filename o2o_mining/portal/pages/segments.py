@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from o2o_mining.core.errors import O2OError
 from o2o_mining.exports import FORMATS, platforms
 from o2o_mining.portal.charts import bars, columns, lines, sankey
 from o2o_mining.portal.downloads import downloaded, ordered, previewed
@@ -70,7 +69,7 @@ def segments(request: Request, scheme: str = "rfm", as_of: str = "") -> Response
     snapshot, speech = portal.snapshot, portal.speech(request)
     if scheme not in SCHEMES:
         raise HTTPException(404)
-    day, before = _days(snapshot, as_of)
+    day, before = snapshot.chosen("segment_profiles", as_of)
     shown = listed(snapshot, _SEGMENTS, (before, day, scheme), dict(request.query_params))
     name = _namer(portal, speech)
     rows = [{**row, "name": name(row["segment_code"])} for row in shown.rows]
@@ -93,7 +92,7 @@ def segment(request: Request, scheme: str, code: str, as_of: str = "") -> Respon
     """Show one segment: what it is, how it changed, who is leaving, and its members."""
     portal, viewer = portal_of(request), viewer_of_request(request)
     snapshot, speech = portal.snapshot, portal.speech(request)
-    day, before = _days(snapshot, as_of)
+    day, before = snapshot.chosen("segment_profiles", as_of)
     profile = _known(snapshot, scheme, code, day)
     members = replace(_MEMBERS, query=members_query(scheme))
     shown = listed(snapshot, members, (day, day, day, code), dict(request.query_params))
@@ -126,7 +125,7 @@ def segment(request: Request, scheme: str, code: str, as_of: str = "") -> Respon
 def preview(request: Request, scheme: str, code: str) -> Response:
     """Show who would be on a list of the members, and who would be left out and why, before it is made."""
     portal, speech = portal_of(request), portal_of(request).speech(request)
-    day, _ = _days(portal.snapshot, "")
+    day, _ = portal.snapshot.chosen("segment_profiles", "")
     _known(portal.snapshot, scheme, code, day)
     order = ordered(portal, viewer_of_request(request), dict(request.query_params), speech.language)
     return portal.page(
@@ -145,19 +144,9 @@ def preview(request: Request, scheme: str, code: str) -> Response:
 def download(request: Request, scheme: str, code: str, wanted: Annotated[str, Form(alias="as")] = "") -> Response:
     """Give the list of the members who may be on it."""
     portal, viewer = portal_of(request), viewer_of_request(request)
-    _known(portal.snapshot, scheme, code, _days(portal.snapshot, "")[0])
+    _known(portal.snapshot, scheme, code, portal.snapshot.chosen("segment_profiles", "")[0])
     order = ordered(portal, viewer, {"as": wanted}, portal.speech(request).language)
     return downloaded(portal, viewer, f"segment {scheme}:{code}", order, segment_list(portal, scheme, code))
-
-
-def _days(snapshot: Snapshot, asked: str) -> tuple[date, date | None]:
-    """Return the day asked for, by default the latest, and the day mined before it."""
-    days = snapshot.days("segment_profiles")
-    if not days:
-        raise O2OError("table segment_profiles has no slice", next_step="o2o run")
-    chosen = {str(day): day for day in days}.get(asked, days[-1])
-    earlier = [day for day in days if day < chosen]
-    return chosen, earlier[-1] if earlier else None
 
 
 def _known(snapshot: Snapshot, scheme: str, code: str, day: date) -> dict[str, Any]:
