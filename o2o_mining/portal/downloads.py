@@ -19,7 +19,8 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
 from o2o_mining.engine.home import Home
-from o2o_mining.exports import FORMATS, ExportReport, NobodyError, Order, platforms
+from o2o_mining.exports import FORMATS, ExportReport, NobodyError, Order, export_offers, platforms
+from o2o_mining.offers import reason_text
 from o2o_mining.portal.access.store import FOLDER
 
 if TYPE_CHECKING:
@@ -70,6 +71,15 @@ def ordered(portal: Portal, viewer: Viewer, asked: Mapping[str, str], language: 
         requested_by=viewer.name,
         platform=platform,
     )
+
+
+def offers_list(campaign_id: str | None) -> Making:
+    """Return what makes the list of the offers of one campaign, or of all."""
+
+    def make(home: Home, order: Order) -> ExportReport:
+        return export_offers(home, order, reason_text=reason_text, campaign=campaign_id)
+
+    return make
 
 
 def previewed(portal: Portal, key: str, order: Order, making: Making) -> Preview:

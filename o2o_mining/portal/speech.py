@@ -5,7 +5,7 @@ A text stands in ``texts/<page>.yaml`` in all languages; ``segments.title`` is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -97,6 +97,14 @@ class Speech:
         at = datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else value
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         return str(format_datetime(at, "medium", tzinfo=ZoneInfo(self.timezone), locale=self.locale))
+
+    def moment_of(self, written: str) -> str:
+        """Return a moment that is written in ISO 8601."""
+        return self.moment(datetime.fromisoformat(written))
+
+    def listed(self, parts: Sequence[str]) -> str:
+        """Return short texts one after the other."""
+        return ("; " if self.language == "en" else "；").join(parts)
 
     def heading(self, table: str, column: str) -> str:
         """Return the heading of a column of a published table."""

@@ -60,10 +60,10 @@ class Viewer:
         """What every form of this browser must carry: no other site knows the secret that it comes from."""
         return hashlib.sha256(f"form:{self.secret}".encode()).hexdigest()
 
-    def may_open(self, address: str) -> bool:
-        """Return whether a link leads to a page that the table of rights allows."""
+    def may_open(self, address: str, method: str = "GET") -> bool:
+        """Return whether a link or form leads to a page that the table of rights allows."""
         found = right_of(address.partition("?")[0])
-        return found is not None and self.role in found[0].roles.get("GET", ())
+        return found is not None and self.role in found[0].roles.get(method, ())
 
     def may_see_merchant(self, merchant_id: str) -> bool:
         """Return whether pages of a merchant are shown; a merchant's user sees the own."""

@@ -11,11 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from o2o_mining.engine.home import Home
-from o2o_mining.exports import ExportReport, Order, export_offers
-from o2o_mining.offers import reason_text
 from o2o_mining.portal.api.answers import Campaign, CampaignResults, Members, Offers, Problem, Segment
-from o2o_mining.portal.downloads import Making, downloaded, ordered
+from o2o_mining.portal.downloads import Making, downloaded, offers_list, ordered
 from o2o_mining.portal.portal import portal_of, viewer_of_request
 from o2o_mining.portal.segments import members_query, segment_list, segment_profile
 from o2o_mining.portal.snapshot import Snapshot
@@ -136,11 +133,8 @@ def offers_file(
     language: Language = "en",
 ) -> Response:
     """Return the offers of the latest plan whose customers may be contacted."""
-
-    def make(home: Home, order: Order) -> ExportReport:
-        return export_offers(home, order, reason_text=reason_text, campaign=campaign_id)
-
-    return _file(request, f"offers {campaign_id or 'of all campaigns'}", wanted, language, make)
+    subject = f"offers {campaign_id or 'of all campaigns'}"
+    return _file(request, subject, wanted, language, offers_list(campaign_id))
 
 
 def _file(request: Request, subject: str, wanted: str, language: str, making: Making) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from o2o_mining.portal.pages import account, admin, entrance, overview, segments
+from o2o_mining.portal.pages import account, admin, entrance, offers, overview, segments
 
 ROUTERS = (
     entrance.router,
@@ -10,4 +10,5 @@ ROUTERS = (
     admin.router,
     overview.router,
     segments.router,
+    offers.router,
 )

@@ -18,8 +18,8 @@ from o2o_mining.portal import Access, make_app
 from o2o_mining.portal.access.passwords import Passwords
 from tests.unit.exports.publishing import publish_tables
 from tests.unit.exports.rows import DAY, Rows, credit, customer, member, offer, profile, says
+from tests.unit.portal.rows import BEFORE, page_tables
 
-BEFORE = date(2017, 12, 1)
 PASSWORD = "four words in a row"
 # As cheap as a hash may be: what is tested is not how long it takes.
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
@@ -82,16 +82,6 @@ def published_tables() -> dict[str, Rows | Mapping[date, Rows]]:
     }
 
 
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Publish the home that all tests of the portal read."""
-    path = tmp_path_factory.mktemp("portal") / "home"
-    path.mkdir()
-    publish_tables(path, published_tables())
-    (path / "settings.toml").write_text('currency = "TWD"\ntimezone = "Asia/Taipei"\nglobal_holdout_share = 0.0\n')
-    return path
-
-
 def campaign(campaign_id: str) -> dict[str, Any]:
     """Return a row of campaigns."""
     return {"campaign_id": campaign_id, "starts_at": pd.Timestamp(BEFORE), "ends_at": pd.Timestamp(DAY)}
@@ -103,6 +93,25 @@ def purchase(number: int, customer_id: str, at: str, net: int, listed: int) -> d
         "purchase_id": f"o:{number}", "customer_id": customer_id, "merchant_id": "m1", "purchased_at": pd.Timestamp(at),
         "source": "online", "net_amount": Decimal(net), "discount_amount": Decimal(listed - net),
     }  # fmt: skip
+
+
+def _published(path: Path, tables: Mapping[str, Rows | Mapping[date, Rows]]) -> Path:
+    path.mkdir()
+    publish_tables(path, tables)
+    (path / "settings.toml").write_text('currency = "TWD"\ntimezone = "Asia/Taipei"\nglobal_holdout_share = 0.0\n')
+    return path
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Publish the home that all tests of the portal read."""
+    return _published(tmp_path_factory.mktemp("portal") / "home", published_tables())
+
+
+@pytest.fixture(scope="session")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Publish a home with what every page shows."""
+    return _published(tmp_path_factory.mktemp("portal") / "stocked", {**published_tables(), **page_tables()})
 
 
 @dataclass

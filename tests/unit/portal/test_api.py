@@ -16,7 +16,8 @@ from o2o_mining.portal.api import router
 from o2o_mining.portal.api.routes import Format
 from tests.unit.exports.publishing import publish_tables
 from tests.unit.exports.rows import DAY, credit, customer, held, offer, says
-from tests.unit.portal.conftest import BEFORE, Visit, Visitor, campaign
+from tests.unit.portal.conftest import Visit, Visitor, campaign
+from tests.unit.portal.rows import BEFORE
 
 Ask = Callable[..., Any]
 

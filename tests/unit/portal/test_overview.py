@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.exports.publishing import publish_tables
 from tests.unit.exports.rows import DAY, profile
-from tests.unit.portal.conftest import BEFORE, Visit, purchase
+from tests.unit.portal.conftest import Visit, purchase
+from tests.unit.portal.rows import BEFORE
 
 
 def _facts(text: str) -> dict[str, tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from fastapi.routing import iter_route_contexts
@@ -22,6 +23,7 @@ VALUES = {
     "token_id": "1",
     "scheme": "rfm",
     "code": "champions",
+    "campaign_id": "g2",
     "name": "none.css",
     "merchant_id": "m1",
 }
@@ -123,8 +125,8 @@ def test_pages_of_the_api_name_a_scope_and_no_other_page_does() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_page_that_a_role_may_see_is_shown(visit: Visit, role: str) -> None:
-    visitor = visit().as_role(role)
+def test_every_page_that_a_role_may_see_is_shown(visit: Visit, stocked: Path, role: str) -> None:
+    visitor = visit(stocked).as_role(role)
     seen = {}
     for right in rights():
         if role in right.roles.get("GET", ()) and "{merchant_id}" not in right.path and not right.scope:
