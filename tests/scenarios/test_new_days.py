@@ -23,7 +23,7 @@ from tests.scenarios.conftest import Run
 WORLD = World(
     customers=int(os.environ.get("O2O_CUSTOMERS", "200")), days=100, seed=int(os.environ.get("O2O_SEED", "11"))
 )
-DELIVERIES = 3
+DELIVERIES = 2
 MONTHLY_ABOVE = 1000  # some of the tables are parted, some are whole
 FOLLOWING = {"purchases", "journey_touches", "journeys", "coupon_lifecycle", "touch_credits"}
 
