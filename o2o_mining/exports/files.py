@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ CELL_LENGTH = 32_767
 # What a spreadsheet takes for a formula: the ASCII signs, tab and line ends, and the full-width signs, which Excel
 # reads as their ASCII ones under Chinese and Japanese input.
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_TORN = re.compile(r'[,;\t"\r\n]')
 _BATCH = 10_000
 _DIGITS = 12
 _CREATED = datetime(2000, 1, 1)  # a workbook holds the moment it was made; the same rows must give the same bytes
@@ -69,8 +69,7 @@ def write_csv(path: Path, rows: pa.Table, fields: Sequence[Field], _title: str) 
     """Write UTF-8 with a byte order mark and RFC 4180 lines; return how many cells were neutralised."""
     changed = 0
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file, lineterminator="\r\n")
-        writer.writerow([field.heading for field in fields])
+        file.write(_line([field.heading for field in fields]))
         for batch in _batches(rows):
             columns = []
             for field, values in zip(fields, batch, strict=True):
@@ -80,7 +79,7 @@ def write_csv(path: Path, rows: pa.Table, fields: Sequence[Field], _title: str) 
                     changed += sum(a != b for a, b in zip(plain, safe, strict=True))
                     plain = safe
                 columns.append(plain)
-            writer.writerows(zip(*columns, strict=True))
+            file.writelines(map(_line, zip(*columns, strict=True)))
     return changed
 
 
@@ -133,6 +132,15 @@ WRITERS: dict[str, Callable[[Path, pa.Table, Sequence[Field], str], int]] = {
 }
 
 _TEXTS = ("id", "text", "codes")
+
+
+def _line(cells: Sequence[str]) -> str:
+    """Return a line of CSV.
+
+    Python's own writer quotes what commas would tear apart; LibreOffice takes semicolons and tabs for separators too.
+    """
+    quoted = ('"' + cell.replace('"', '""') + '"' if _TORN.search(cell) else cell for cell in cells)
+    return ",".join(quoted) + "\r\n"
 
 
 def _batches(rows: pa.Table) -> Iterator[list[list[Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from datetime import date, datetime
@@ -71,7 +72,7 @@ def test_numbers_for_people_carry_no_noise_of_their_reckoning(publish: Publish, 
 def test_lists_are_one_cell(publish: Publish) -> None:
     home = publish(segment_profiles=[profile("a", 50)])
     line = export_table(home, "segment_profiles", settings=SETTINGS).path.read_text(encoding="utf-8-sig").split("\n")[1]
-    assert ",30; 7," in line
+    assert ',"30; 7",' in line
 
 
 def test_who_asks_is_the_user_of_the_system_if_nobody_is_named(
@@ -248,3 +249,12 @@ def test_the_language_of_the_settings_is_the_default(publish: Publish) -> None:
     home = publish(merchants=[{"merchant_id": "m"}])
     settings = type(SETTINGS)(language="zh-Hans")
     assert export_table(home, "merchants", settings=settings).path.name == "merchants.zh-Hans.csv"
+
+
+def test_a_cell_of_several_reasons_is_one_cell_where_semicolons_and_tabs_separate_too(publish: Publish) -> None:
+    home = publish(merchants=[{"merchant_id": 'm;1\t"x", y', "name": "a, b"}])
+    raw = export_table(home, "merchants", settings=SETTINGS).path.read_bytes().decode("utf-8-sig")
+    line = raw.split("\r\n")[1]
+    assert line.startswith('"m;1\t""x"", y","a, b"')
+    (row,) = list(csv.reader([line]))
+    assert row[:2] == ['m;1\t"x", y', "a, b"]
