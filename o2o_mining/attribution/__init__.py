@@ -2,8 +2,8 @@
 
 Reads ``purchases``, ``journeys`` and ``journey_touches``, whole and as known before as_of, ``coupon_lifecycle`` as
 known then, and the feeds ``campaigns``, ``campaign_costs``, ``touches``, ``sends``, ``assignments``, ``merchants``.
-Owns ``attribution_ledger``, ``campaign_attribution``, ``incrementality``, ``three_wins``, ``funnel``, ``o2o_b2c``,
-``path_summary``, ``path_histograms``, ``channel_transitions`` and ``channel_roles``.
+Owns ``attribution_ledger``, ``campaign_attribution``, ``incrementality``, ``budget_advice``, ``three_wins``,
+``funnel``, ``o2o_b2c``, ``path_summary``, ``path_histograms``, ``channel_transitions`` and ``channel_roles``.
 """
 
 from __future__ import annotations

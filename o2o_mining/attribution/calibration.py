@@ -2,25 +2,22 @@
 
 Each campaign with a draw has a ratio: the purchases that it caused over those that the model credits to it. The ratios
 of single campaigns are noisy, so each is drawn towards the mean of all by as much as its error asks for, and a campaign
-without a draw has the mean (random effects). What the campaigns lose would have come anyway: it goes to ``direct``, or
+without a draw has the mean. What the campaigns lose would have come anyway: it goes to ``direct``, or
 from there.
-
-DerSimonian, R., Laird, N. (1986). Meta-analysis in clinical trials. Controlled Clinical Trials 7, 177-188.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from o2o_mining.attribution.channels import MILLIONTH, as_credit
 from o2o_mining.attribution.experiments import Z95
 from o2o_mining.attribution.models import DIRECT
+from o2o_mining.attribution.pooling import Pooled, pooled
 from o2o_mining.attribution.windows import window_starts
 from o2o_mining.contracts.attribution import NO_CAMPAIGN
 
@@ -30,24 +27,8 @@ SCALED_MODEL = "linear"
 _METHODS = ("itt", "cuped")
 
 
-@dataclass(frozen=True)
-class Ratios:
-    """Purchases caused per purchase credited.
-
-    Attributes
-    ----------
-    by_campaign
-        Of each campaign with a draw, drawn towards the mean.
-    mean
-        Of all campaigns; of those without a draw.
-    """
-
-    by_campaign: pd.Series
-    mean: float
-
-
-def ratios(credited: pd.Series, found: pd.DataFrame) -> Ratios | None:
-    """Compare what experiments found with what a model credits; None without an experiment that can be compared.
+def ratios(credited: pd.Series, found: pd.DataFrame) -> Pooled | None:
+    """Return purchases caused per purchase credited of each campaign with a draw; None if none can be compared.
 
     Parameters
     ----------
@@ -66,14 +47,7 @@ def ratios(credited: pd.Series, found: pd.DataFrame) -> Ratios | None:
     ratio, error = (one["total_effect"] / base)[error > 0], error[error > 0]
     if ratio.empty:
         return None
-    fixed = 1 / error**2
-    heterogeneity = float((fixed * (ratio - np.average(ratio, weights=fixed)) ** 2).sum())
-    room = float(fixed.sum() - (fixed**2).sum() / fixed.sum())
-    between = max(0.0, (heterogeneity - (len(ratio) - 1)) / room) if room > 0 else 0.0
-    weights = 1 / (error**2 + between)
-    mean = float(np.average(ratio, weights=weights))
-    trust = between / (between + error**2)
-    return Ratios(mean + trust * (ratio - mean), mean)
+    return pooled(ratio, error)
 
 
 def calibrated_credit(credit: pd.DataFrame, found: pd.DataFrame, *, as_of: date) -> pa.Table | None:
@@ -107,7 +81,7 @@ def calibrated_credit(credit: pd.DataFrame, found: pd.DataFrame, *, as_of: date)
         within = credit[credit["last_window"] >= window]
         cells = within.groupby(["channel", "campaign_id"])[figures].sum()
         factor = pd.Series(cells.index.get_level_values("campaign_id"), index=cells.index)
-        factor = factor.map(scale.by_campaign).fillna(scale.mean)
+        factor = factor.map(scale.each).fillna(scale.mean)
         factor[cells.index.get_level_values("campaign_id") == NO_CAMPAIGN] = 1.0
         scaled = cells.mul(factor, axis=0).round().astype("int64")
         left = cells.sum() - scaled.sum()

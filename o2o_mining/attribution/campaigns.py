@@ -90,7 +90,7 @@ def campaign_attribution(
         grid.left_join(credited, [*keys, "model"], rname="{name}_credit")
         .left_join(_over_windows(assists, as_of=as_of), keys, rname="{name}_assist")
         .left_join(_spent(known, as_of=as_of), keys, rname="{name}_cost")
-        .cross_join(_spending_known(known, as_of=as_of))
+        .cross_join(spending_known(known, as_of=as_of))
     )
     filled = rows.select(
         *keys,
@@ -251,8 +251,8 @@ def _ids(known: Known, credit: ir.Table, *, as_of: date) -> ir.Table:
 
 def _spent(known: Known, *, as_of: date) -> ir.Table:
     """One channel or campaign in one window: what it cost by ``campaign_costs`` and by the touches themselves."""
-    costs = _costs_before(known, as_of)
-    touches = _paid_touches_before(known, as_of)
+    costs = costs_before(known, as_of=as_of)
+    touches = paid_touches_before(known, as_of=as_of)
     rows = ibis.union(
         costs.select(
             "channel",
@@ -275,20 +275,44 @@ def _spent(known: Known, *, as_of: date) -> ir.Table:
     return _over_windows(_by_level(summed), as_of=as_of)
 
 
-def _spending_known(known: Known, *, as_of: date) -> ir.Table:
-    """One row: whether ``campaign_costs`` has a row before as_of, and whether a touch has a cost."""
-    costs = _costs_before(known, as_of)
-    touches = _paid_touches_before(known, as_of)
+def spending_known(known: Known, *, as_of: date) -> ir.Table:
+    """One row: whether ``campaign_costs`` has a row before as_of, and whether a touch has a cost.
+
+    Parameters
+    ----------
+    known
+        The tables looked at.
+    as_of
+        Nothing from this UTC day on counts.
+    """
+    costs = costs_before(known, as_of=as_of)
+    touches = paid_touches_before(known, as_of=as_of)
     return costs.aggregate(has_campaign_costs=costs.count() > 0).cross_join(
         touches.aggregate(has_touch_costs=touches.count() > 0)
     )
 
 
-def _costs_before(known: Known, as_of: date) -> ir.Table:
-    """One campaign's spending on one channel and day before as_of."""
+def costs_before(known: Known, *, as_of: date) -> ir.Table:
+    """One campaign's spending on one channel and day before as_of.
+
+    Parameters
+    ----------
+    known
+        The tables looked at.
+    as_of
+        Nothing from this UTC day on counts.
+    """
     return known.campaign_costs.filter(known.campaign_costs.spent_on < ibis.literal(as_of))
 
 
-def _paid_touches_before(known: Known, as_of: date) -> ir.Table:
-    """One touch before as_of whose cost is known."""
+def paid_touches_before(known: Known, *, as_of: date) -> ir.Table:
+    """One touch before as_of whose cost is known.
+
+    Parameters
+    ----------
+    known
+        The tables looked at.
+    as_of
+        Nothing from this UTC day on counts.
+    """
     return known.touches.filter((known.touches.touched_at < moment(as_of)) & known.touches.cost.notnull())

@@ -12,12 +12,12 @@ from threadpoolctl import threadpool_limits
 
 from o2o_mining.attribution.bought import spans
 from o2o_mining.attribution.charts import funnel_by_channel, store_beside_delivery, three_sides
+from o2o_mining.attribution.effect_steps import effects
 from o2o_mining.attribution.funnel import FunnelLogs, funnel_counts, people
 from o2o_mining.attribution.leaks import funnel_stages
 from o2o_mining.attribution.orders import OrderLogs, online_orders
 from o2o_mining.attribution.overlap import compared_orders
 from o2o_mining.attribution.sides import margins, offers_received, sides
-from o2o_mining.attribution.steps import effects
 from o2o_mining.attribution.windows import window_starts
 from o2o_mining.attribution.wins import Counted, three_wins
 from o2o_mining.contracts.catalogue import contract

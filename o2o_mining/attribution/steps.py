@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ibis
 import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from o2o_mining.attribution.bought import bought_by_all, bought_by_drawn, spans
 from o2o_mining.attribution.calibration import SCALED_MODEL, calibrated_credit
 from o2o_mining.attribution.campaigns import Known, campaign_attribution, touch_credit
 from o2o_mining.attribution.channels import channel_credit, outcomes
 from o2o_mining.attribution.charts import (
-    campaign_effects,
     campaign_returns,
     channel_parts,
-    cumulative_effects,
     models_side_by_side,
     time_to_convert,
     top_paths,
     transition_matrix,
 )
 from o2o_mining.attribution.coded import CountedPaths, group_paths, read_groups
-from o2o_mining.attribution.incrementality import Row, compared, daily, randomised, table
 from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.attribution.models import DIRECT, PATH_MODELS
 from o2o_mining.attribution.roles import closing_touches, in_windows, lengths, roles, shares_of, windows_of_paths
@@ -42,7 +38,6 @@ if TYPE_CHECKING:
 
 SHOWN_MODEL = "linear"
 _SHOWN_ROWS = 30
-_ARMS = ("treatment", "control")
 _JOURNEYS = ("purchases", "journeys", "journey_touches")
 
 
@@ -95,13 +90,9 @@ def build_campaign_attribution(engine: Engine, *, as_of: date, settings: Setting
     settings
         ``lookback_days``, which the journeys were cut with.
     """
-    events = {table: engine.known(table, as_of) for table in _JOURNEYS}
-    known = Known(
-        **events,
-        ledger=_known_ledger(engine, events),
-        **{feed: engine.read(feed).drop("_file") for feed in ("campaigns", "campaign_costs", "touches")},
-    )
-    paths = _counted_paths(engine, events, as_of=as_of, lookback_days=settings.lookback_days)
+    known = known_credit(engine, as_of=as_of)
+    events = (known.purchases, known.journeys, known.journey_touches)
+    paths = _counted_paths(engine, *events, as_of=as_of, lookback_days=settings.lookback_days)
     # One thread, so that the same figures come out at every run.
     with threadpool_limits(limits=1):
         credit = channel_credit(paths, as_of=as_of)
@@ -162,7 +153,7 @@ def build_channel_roles(engine: Engine, *, as_of: date, settings: Settings) -> l
         One for each table.
     """
     events = {name: engine.known(name, as_of) for name in _JOURNEYS}
-    paths = _counted_paths(engine, events, as_of=as_of, lookback_days=settings.lookback_days)
+    paths = _counted_paths(engine, *events.values(), as_of=as_of, lookback_days=settings.lookback_days)
     with threadpool_limits(limits=1):
         windows = list(windows_of_paths(paths, as_of=as_of))
     lasting = in_windows(engine.execute(lengths(events["journeys"], as_of=as_of)), ["measure", "amount"], as_of=as_of)
@@ -213,110 +204,6 @@ def _write_windows(engine: Engine, name: str, frames: list[pd.DataFrame], *, as_
     return engine.write(name, ibis.memtable(arrow), as_of=as_of)
 
 
-def build_incrementality(engine: Engine, *, as_of: date) -> StepReport:
-    """Write ``incrementality`` as of a day.
-
-    Parameters
-    ----------
-    engine
-        Holds ``purchases`` as known before as_of, and the feeds ``campaigns``, ``assignments`` and ``touches``.
-    as_of
-        Uses what was known before this UTC day.
-    """
-    found, drawn = effects(engine, engine.known("purchases", as_of), as_of=as_of)
-    written = engine.write("incrementality", ibis.memtable(found, schema=_found_schema()), as_of=as_of)
-    shown = found[found["outcome"] == "purchases"].drop(columns=["outcome", "n_treatment", "n_control"])
-    labels = found[found["outcome"] == "purchases"].drop_duplicates("campaign_id")["label"].value_counts()
-    return StepReport(
-        table="incrementality",
-        rows=written,
-        notes=_doubts(engine, found),
-        figures={label: int(labels.get(label, 0)) for label in ("experiment", "observational", "refused")},
-        samples={"Purchases per customer": shown.head(_SHOWN_ROWS).reset_index(drop=True)},
-        charts={
-            "campaign_effects": lambda: campaign_effects(found),
-            "cumulative_effects": lambda: cumulative_effects({name: daily(rows) for name, rows in drawn.items()}),
-        },
-    )
-
-
-def effects(engine: Engine, purchases: ir.Table, *, as_of: date) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Reckon what each campaign changed of some purchases: all, or what their merchants keep of them.
-
-    Parameters
-    ----------
-    engine
-        Holds the feeds ``campaigns``, ``assignments`` and ``touches``.
-    purchases
-        As known before as_of; ``net_amount`` is what is added up.
-    as_of
-        Uses what was known before this UTC day.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of ``incrementality`` without as_of.
-    dict
-        The customers drawn for each campaign that was drawn.
-    """
-    begun = engine.stage(spans(engine.feed("campaigns"), as_of=as_of))
-    campaigns: pd.DataFrame = engine.execute(begun.order_by("campaign_id"))
-    drawn = _drawn(engine, purchases, as_of=as_of)
-    rows: list[Row] = []
-    for campaign in campaigns.itertuples():
-        name = str(campaign.campaign_id)
-        if name in drawn:
-            rows += randomised(name, drawn[name])
-        else:
-            span = begun.filter(begun.campaign_id == name)
-            touches = (
-                engine.feed("touches").filter(ibis._.campaign_id == name).cross_join(span.select("starts_at", "until"))
-            )
-            reached = touches.filter((touches.touched_at >= touches.starts_at) & (touches.touched_at < touches.until))
-            customers = engine.execute(bought_by_all(purchases, reached, span).order_by("customer_id"))
-            with threadpool_limits(limits=1):
-                rows += compared(name, customers, has_past=_has_past(engine, purchases, campaign))
-    engine.drop_staged()
-    return table(rows), drawn
-
-
-def _drawn(engine: Engine, purchases: ir.Table, *, as_of: date) -> dict[str, pd.DataFrame]:
-    """Return the customers drawn for each campaign that has at least two in each arm."""
-    expr = bought_by_drawn(purchases, engine.feed("campaigns"), engine.feed("assignments"), as_of=as_of)
-    customers: pd.DataFrame = engine.execute(expr.order_by(["campaign_id", "customer_id"]))
-    groups = {str(name): rows.reset_index(drop=True) for name, rows in customers.groupby("campaign_id")}
-    return {
-        name: rows for name, rows in groups.items() if rows["arm"].value_counts().reindex(_ARMS, fill_value=0).min() > 1
-    }
-
-
-def _has_past(engine: Engine, purchases: ir.Table, campaign: Any) -> bool:
-    """Return whether the log goes back over two times before a campaign that are as long as its own."""
-    first = engine.execute(purchases.purchased_at.min())
-    return bool(first <= campaign.starts_at - 2 * (campaign.until - campaign.starts_at))
-
-
-def _found_schema() -> dict[str, str]:
-    """Return the types of what is found, as the contract has them."""
-    return {c.name: c.engine_type for c in contract("incrementality").columns if c.name != "as_of"}
-
-
-def _doubts(engine: Engine, found: pd.DataFrame) -> tuple[str, ...]:
-    """Return what the missing feeds and the alarms mean for the figures."""
-    notes = []
-    for feed, meaning in (
-        ("campaigns", "there is nothing whose effect could be asked for"),
-        ("assignments", "no campaign was drawn, effects are observational or refused"),
-    ):
-        if lack := engine.absence(feed):
-            notes.append(f"feed {feed} is {lack}: {meaning}")
-    if alarms := sorted(set(found["campaign_id"][found["reason_code"] == "sample_ratio"])):
-        notes.append(
-            f"groups as unequal as in {', '.join(alarms)} do not come from a fair draw: look at the assignment"
-        )
-    return tuple(notes)
-
-
 def _book(engine: Engine) -> int:
     """Write what the ledger is read from, or of it what belongs to customers whose journeys changed since."""
     events = [engine.read(table) for table in _JOURNEYS]
@@ -335,12 +222,37 @@ def _book(engine: Engine) -> int:
     return rows
 
 
-def _counted_paths(engine: Engine, events: Mapping[str, ir.Table], *, as_of: date, lookback_days: int) -> CountedPaths:
+def known_credit(engine: Engine, *, as_of: date) -> Known:
+    """Return the tables that credit is read from, as known before a day.
+
+    Parameters
+    ----------
+    engine
+        Holds the event tables as known before as_of, and the accepted feeds.
+    as_of
+        Uses what was known before this UTC day.
+    """
+    events = {table: engine.known(table, as_of) for table in _JOURNEYS}
+    return Known(
+        **events,
+        ledger=_known_ledger(engine, events),
+        **{feed: engine.read(feed).drop("_file") for feed in ("campaigns", "campaign_costs", "touches")},
+    )
+
+
+def _counted_paths(
+    engine: Engine,
+    purchases: ir.Table,
+    journeys: ir.Table,
+    journey_touches: ir.Table,
+    *,
+    as_of: date,
+    lookback_days: int,
+) -> CountedPaths:
     """Return all journeys known before a day, grouped by path and by the shortest window they lie in."""
-    touches = events["journey_touches"]
-    channels = sorted({DIRECT, *engine.execute(touches.select("channel").distinct())["channel"]})
-    ended = outcomes(events["purchases"], events["journeys"], as_of=as_of, lookback_days=lookback_days)
-    groups = (engine.execute(rows) for rows in group_paths(ended, touches, channels=channels))
+    channels = sorted({DIRECT, *engine.execute(journey_touches.select("channel").distinct())["channel"]})
+    ended = outcomes(purchases, journeys, as_of=as_of, lookback_days=lookback_days)
+    groups = (engine.execute(rows) for rows in group_paths(ended, journey_touches, channels=channels))
     return read_groups(*groups, channels=channels)
 
 

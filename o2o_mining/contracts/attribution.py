@@ -302,9 +302,57 @@ O2O_B2C = Table(
     ),
 )
 
+BUDGET_ADVICE = Table(
+    name="budget_advice",
+    room="attribution",
+    kind=Kind.MINED,
+    row="What one more unit of money would bring in one channel, and how urgent an experiment is there.",
+    columns=(
+        AS_OF,
+        _key("channel", "text", "A channel that money was spent on."),
+        Column("weeks", "int", "Weeks with spending that ended at least the lookback before the day.", low=1),
+        Column("spent", "money", "Money spent in them.", low=0),
+        Column("net_revenue", "money", "Net revenue that the campaigns' touches of those weeks are credited with."),
+        Column("typical_spent", "money", "Money spent in a week, mean of the last 13 with spending.", low=0),
+        Column("experiments", "int", "Campaigns of the channel that were drawn and compared.", low=0),
+        _opt("caused_share", "double", "Purchases caused per purchase credited; null where no experiment speaks."),
+        _opt("average_return", "double", "Net revenue caused per money spent; credited where no experiment speaks."),
+        _opt("average_return_low", "double", "Lower end at 95 %."),
+        _opt("average_return_high", "double", "Upper end at 95 %."),
+        _opt("bend", "double", "Revenue grows as spending to this power; 1 is a straight line.", low=0, high=1),
+        _opt("marginal_return", "double", "Net revenue that one more unit of money in a typical week brings."),
+        _opt("marginal_return_low", "double", "Lower end at 95 %."),
+        _opt("marginal_return_high", "double", "Upper end at 95 %."),
+        Column("break_even_return", "double", "Marginal return that pays: one over the margin of a sale.", low=1),
+        Column("advice", "text", "What to do with the budget.", allowed=("raise", "lower", "test")),
+        Column("at_stake", "money", "Money spent times what is not known of its return.", low=0),
+        Column("test_rank", "int", "1 for the channel that an experiment should look at next.", low=1),
+        Column("label", "text", "What the returns rest on.", allowed=("calibrated", "credited", "refused")),
+        _opt("reason_code", "text", "Why there is no curve."),
+    ),
+    checks=(
+        Check(
+            "refused_without_a_return",
+            "what is refused has a reason and no marginal return",
+            lambda t: (t.label == "refused") != t.marginal_return.isnull(),
+        ),
+        Check(
+            "interval_holds_marginal_return",
+            "low <= marginal return <= high",
+            lambda t: (t.marginal_return < t.marginal_return_low) | (t.marginal_return > t.marginal_return_high),
+        ),
+        Check(
+            "raised_on_effects_only",
+            "only what is calibrated is raised",
+            lambda t: (t.advice == "raise") & (t.label != "calibrated"),
+        ),
+    ),
+)
+
 TABLES = (
     CAMPAIGN_ATTRIBUTION,
     INCREMENTALITY,
+    BUDGET_ADVICE,
     THREE_WINS,
     FUNNEL,
     O2O_B2C,

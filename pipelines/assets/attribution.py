@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from o2o_mining.attribution import outcome_steps, steps
+from o2o_mining.attribution import budget_steps, effect_steps, outcome_steps, steps
 from pipelines.assets import Days, table_assets
 
 _PATHS = ("path_summary", "path_histograms", "channel_transitions", "channel_roles")
@@ -38,8 +38,14 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
         ),
         table_assets(
             {"incrementality": ["known_purchases", "campaigns", "assignments", "touches"]},
-            lambda house, day: steps.build_incrementality(house.engine, as_of=day),
+            lambda house, day: effect_steps.build_incrementality(house.engine, as_of=day),
             name="incrementality",
+            days=days,
+        ),
+        table_assets(
+            {"budget_advice": [*known, "incrementality", "campaigns", "campaign_costs", "touches"]},
+            lambda house, day: budget_steps.build_budget_advice(house.engine, as_of=day, settings=house.settings),
+            name="budget_advice",
             days=days,
         ),
         table_assets(

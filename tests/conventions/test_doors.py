@@ -22,7 +22,7 @@ DOORS = {
     "dagster": rf"{PIPELINES}/|{LIBRARY}/cli/",
     "duckdb": rf"{LIBRARY}/engine/",
     "pyspark": rf"{LIBRARY}/engine/",
-    "plotly": rf"{LIBRARY}/\w+/charts\.py|{LIBRARY}/portal/",
+    "plotly": rf"{LIBRARY}/\w+/charts(\.py|/)|{LIBRARY}/portal/",
 }
 
 

@@ -18,7 +18,14 @@ import o2o_mining
 from o2o_mining import marts, segmentation
 from o2o_mining.association import baskets
 from o2o_mining.attribution.bought import bought_by_all, bought_by_drawn, spans
-from o2o_mining.attribution.campaigns import Known, campaign_attribution, touch_credit
+from o2o_mining.attribution.campaigns import (
+    Known,
+    campaign_attribution,
+    costs_before,
+    paid_touches_before,
+    spending_known,
+    touch_credit,
+)
 from o2o_mining.attribution.cents import share_out
 from o2o_mining.attribution.channels import outcomes
 from o2o_mining.attribution.coded import Grouped, group_paths
@@ -29,6 +36,7 @@ from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.attribution.orders import OrderLogs, online_orders
 from o2o_mining.attribution.roles import closing_touches, lengths
 from o2o_mining.attribution.sides import margins, offers_received, sides
+from o2o_mining.attribution.spending import weekly_returns
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
@@ -212,14 +220,12 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         group=("id",),
         later="i",
     ),
-    "attribution.campaign_attribution": lambda: campaign_attribution(
-        Known(*feed("purchases", *JOURNEYS, "attribution_ledger", "campaigns", "campaign_costs", "touches")),
-        as_of=DAY,
-        lookback_days=30,
-    ),
-    "attribution.touch_credit": lambda: touch_credit(
-        Known(*feed("purchases", *JOURNEYS, "attribution_ledger", "campaigns", "campaign_costs", "touches")), as_of=DAY
-    ),
+    "attribution.campaign_attribution": lambda: campaign_attribution(_known(), as_of=DAY, lookback_days=30),
+    "attribution.touch_credit": lambda: touch_credit(_known(), as_of=DAY),
+    "attribution.costs_before": lambda: costs_before(_known(), as_of=DAY),
+    "attribution.paid_touches_before": lambda: paid_touches_before(_known(), as_of=DAY),
+    "attribution.spending_known": lambda: spending_known(_known(), as_of=DAY),
+    "attribution.weekly_returns": lambda: weekly_returns(_known(), as_of=DAY, lookback_days=30, model="linear"),
     "attribution.lengths": lambda: lengths(*feed("journeys"), as_of=DAY),
     "attribution.closing_touches": lambda: closing_touches(*feed("purchases", *JOURNEYS), as_of=DAY),
     "attribution.outcomes": lambda: outcomes(*feed("purchases", "journeys"), as_of=DAY, lookback_days=30),
@@ -375,6 +381,10 @@ def already_asked() -> ibis.Table:
 
 def _offers_received() -> ibis.Table:
     return offers_received(*feed("touches", "sends", "coupon_lifecycle", "campaigns"), as_of=DAY)
+
+
+def _known() -> Known:
+    return Known(*feed("purchases", *JOURNEYS, "attribution_ledger", "campaigns", "campaign_costs", "touches"))
 
 
 def _people() -> ibis.Table:

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from o2o_mining.attribution.calibration import calibrated_credit, ratios
+from o2o_mining.attribution.effect_steps import build_incrementality
 from o2o_mining.attribution.incrementality import compared, daily, randomised, table
-from o2o_mining.attribution.steps import build_campaign_attribution, build_incrementality
+from o2o_mining.attribution.steps import build_campaign_attribution
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine
@@ -209,10 +210,10 @@ def test_ratios_are_drawn_towards_the_mean_by_their_error() -> None:
     credited = pd.Series({"a": 10.0, "b": 10.0, "c": 10.0})
     exact = ratios(credited, _found({"a": (1.0, 1e-3), "b": (5.0, 1e-3), "c": (9.0, 1e-3)}))
     assert exact is not None
-    assert exact.by_campaign.to_dict() == pytest.approx({"a": 0.1, "b": 0.5, "c": 0.9}, abs=1e-4)
+    assert exact.each.to_dict() == pytest.approx({"a": 0.1, "b": 0.5, "c": 0.9}, abs=1e-4)
     noisy = ratios(credited, _found({"a": (1.0, 20.0), "b": (5.0, 20.0), "c": (9.0, 20.0)}))
     assert noisy is not None
-    assert noisy.by_campaign.to_dict() == pytest.approx({"a": 0.5, "b": 0.5, "c": 0.5})
+    assert noisy.each.to_dict() == pytest.approx({"a": 0.5, "b": 0.5, "c": 0.5})
     assert ratios(credited, _found({"unseen": (1.0, 1.0)})) is None
 
 

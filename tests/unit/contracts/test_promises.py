@@ -110,6 +110,8 @@ ALLOWED = {
     "three_wins.label": "experiment observational refused",
     "funnel.dimension": "total channel device merchant",
     "funnel.stage": "touched received ordered redeemed returned",
+    "budget_advice.advice": "raise lower test",
+    "budget_advice.label": "calibrated credited refused",
     "o2o_b2c.dimension": "total channel category",
     "o2o_b2c.outcome": "converted repeat basket margin acquisition_cost",
     "o2o_b2c.label": "observational refused",

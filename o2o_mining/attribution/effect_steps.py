@@ -1,0 +1,126 @@
+"""The steps about effects: what campaigns changed, by draw, by comparison, by places, or why none can be named."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from o2o_mining.attribution.bought import bought_by_all, bought_by_drawn, spans
+from o2o_mining.attribution.charts import campaign_effects, cumulative_effects
+from o2o_mining.attribution.incrementality import Row, compared, daily, randomised, table
+from o2o_mining.contracts.catalogue import contract
+from o2o_mining.engine.base import Engine, StepReport
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+_SHOWN_ROWS = 30
+_ARMS = ("treatment", "control")
+
+
+def build_incrementality(engine: Engine, *, as_of: date) -> StepReport:
+    """Write ``incrementality`` as of a day.
+
+    Parameters
+    ----------
+    engine
+        Holds ``purchases`` as known before as_of, and the feeds ``campaigns``, ``assignments`` and ``touches``.
+    as_of
+        Uses what was known before this UTC day.
+    """
+    found, drawn = effects(engine, engine.known("purchases", as_of), as_of=as_of)
+    written = engine.write("incrementality", ibis.memtable(found, schema=_found_schema()), as_of=as_of)
+    shown = found[found["outcome"] == "purchases"].drop(columns=["outcome", "n_treatment", "n_control"])
+    labels = found[found["outcome"] == "purchases"].drop_duplicates("campaign_id")["label"].value_counts()
+    return StepReport(
+        table="incrementality",
+        rows=written,
+        notes=_doubts(engine, found),
+        figures={label: int(labels.get(label, 0)) for label in ("experiment", "observational", "refused")},
+        samples={"Purchases per customer": shown.head(_SHOWN_ROWS).reset_index(drop=True)},
+        charts={
+            "campaign_effects": lambda: campaign_effects(found),
+            "cumulative_effects": lambda: cumulative_effects({name: daily(rows) for name, rows in drawn.items()}),
+        },
+    )
+
+
+def effects(engine: Engine, purchases: ir.Table, *, as_of: date) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Reckon what each campaign changed of some purchases: all, or what their merchants keep of them.
+
+    Parameters
+    ----------
+    engine
+        Holds the feeds ``campaigns``, ``assignments`` and ``touches``.
+    purchases
+        As known before as_of; ``net_amount`` is what is added up.
+    as_of
+        Uses what was known before this UTC day.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``incrementality`` without as_of.
+    dict
+        The customers drawn for each campaign that was drawn.
+    """
+    begun = engine.stage(spans(engine.feed("campaigns"), as_of=as_of))
+    campaigns: pd.DataFrame = engine.execute(begun.order_by("campaign_id"))
+    drawn = _drawn(engine, purchases, as_of=as_of)
+    rows: list[Row] = []
+    for campaign in campaigns.itertuples():
+        name = str(campaign.campaign_id)
+        if name in drawn:
+            rows += randomised(name, drawn[name])
+        else:
+            span = begun.filter(begun.campaign_id == name)
+            touches = (
+                engine.feed("touches").filter(ibis._.campaign_id == name).cross_join(span.select("starts_at", "until"))
+            )
+            reached = touches.filter((touches.touched_at >= touches.starts_at) & (touches.touched_at < touches.until))
+            customers = engine.execute(bought_by_all(purchases, reached, span).order_by("customer_id"))
+            with threadpool_limits(limits=1):
+                rows += compared(name, customers, has_past=_has_past(engine, purchases, campaign))
+    engine.drop_staged()
+    return table(rows), drawn
+
+
+def _drawn(engine: Engine, purchases: ir.Table, *, as_of: date) -> dict[str, pd.DataFrame]:
+    """Return the customers drawn for each campaign that has at least two in each arm."""
+    expr = bought_by_drawn(purchases, engine.feed("campaigns"), engine.feed("assignments"), as_of=as_of)
+    customers: pd.DataFrame = engine.execute(expr.order_by(["campaign_id", "customer_id"]))
+    groups = {str(name): rows.reset_index(drop=True) for name, rows in customers.groupby("campaign_id")}
+    return {
+        name: rows for name, rows in groups.items() if rows["arm"].value_counts().reindex(_ARMS, fill_value=0).min() > 1
+    }
+
+
+def _has_past(engine: Engine, purchases: ir.Table, campaign: Any) -> bool:
+    """Return whether the log goes back over two times before a campaign that are as long as its own."""
+    first = engine.execute(purchases.purchased_at.min())
+    return bool(first <= campaign.starts_at - 2 * (campaign.until - campaign.starts_at))
+
+
+def _found_schema() -> dict[str, str]:
+    """Return the types of what is found, as the contract has them."""
+    return {c.name: c.engine_type for c in contract("incrementality").columns if c.name != "as_of"}
+
+
+def _doubts(engine: Engine, found: pd.DataFrame) -> tuple[str, ...]:
+    """Return what the missing feeds and the alarms mean for the figures."""
+    notes = []
+    for feed, meaning in (
+        ("campaigns", "there is nothing whose effect could be asked for"),
+        ("assignments", "no campaign was drawn, effects are observational or refused"),
+    ):
+        if lack := engine.absence(feed):
+            notes.append(f"feed {feed} is {lack}: {meaning}")
+    if alarms := sorted(set(found["campaign_id"][found["reason_code"] == "sample_ratio"])):
+        notes.append(
+            f"groups as unequal as in {', '.join(alarms)} do not come from a fair draw: look at the assignment"
+        )
+    return tuple(notes)
