@@ -55,6 +55,7 @@ def portal(
         ssl_keyfile=tls_key,
         proxy_headers=bool(behind_proxy),
         forwarded_allow_ips=behind_proxy,
+        timeout_keep_alive=30,  # readers think for some seconds between two clicks
         server_header=False,
         access_log=False,  # addresses hold one-time links; who did what stands in the audit log
         log_level="warning",

@@ -104,14 +104,17 @@ class Home:
         UsageError
             If the snapshot holds no such table.
         """
-        if name not in self.manifest["tables"]:
-            raise UsageError(f"no table '{name}' is published", next_step=f"use one of {', '.join(self.tables())}")
+        self._refuse_unknown(name)
         return self._ibis.table(name)
 
     def days(self, name: str) -> list[date]:
         """Return the days for which a mined table has a slice, in order."""
-        self.table(name)
+        self._refuse_unknown(name)
         return [parse_day(part["as_of"]) for part in self._slices(name) if part["as_of"]]
+
+    def _refuse_unknown(self, name: str) -> None:
+        if name not in self.manifest["tables"]:
+            raise UsageError(f"no table '{name}' is published", next_step=f"use one of {', '.join(self.tables())}")
 
     def sql(self, query: str) -> ir.Table:
         """Return the result of an SQL query over the published tables, as an Ibis table."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +59,7 @@ def make_app(home: Path, access: Access) -> ASGIApp:
     clear_downloads(home)
     app = FastAPI(
         title="O2O Mining", version="1", openapi_url=f"{API}v1/openapi.json", docs_url=None, redoc_url=None,
-        redirect_slashes=False,
+        redirect_slashes=False, lifespan=_getting_ready,
     )  # fmt: skip
     app.state.portal = portal
     for router in (*ROUTERS, api_router):
@@ -64,12 +68,29 @@ def make_app(home: Path, access: Access) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _on_wrong_request)
     app.add_exception_handler(HomeError, _on_nothing_published)
     app.add_exception_handler(O2OError, _on_refused)
+    app.add_exception_handler(Exception, _on_failure)
 
     def refusal(request: Request, status: int, text: str) -> Response:
         request.scope["app"] = app
         return _said(request, status, text)
 
     return Gate(app, access=access, refusal=refusal)
+
+
+@asynccontextmanager
+async def _getting_ready(app: FastAPI) -> AsyncIterator[None]:
+    """Read beforehand what the first visitor would have to wait for."""
+    threading.Thread(target=_read_ahead, args=(app.state.portal,), daemon=True).start()
+    yield
+
+
+def _read_ahead(portal: Portal) -> None:
+    try:
+        portal.snapshots.current()
+        if portal.access.tokens.is_any_for("offers"):
+            portal.offer_book.answer("")
+    except O2OError as error:  # nothing is published yet; whoever comes is told so
+        logging.getLogger(__name__).info("%s", error)
 
 
 def _said(request: Request, status: int, text: str, detail: str = "") -> Response:
@@ -92,6 +113,10 @@ def _on_wrong_request(request: Request, error: Exception) -> Response:
 def _on_nothing_published(request: Request, error: Exception) -> Response:
     assert isinstance(error, HomeError)  # noqa: S101 - registered for it
     return _said(request, 503, "nothing_published", error.next_step)
+
+
+def _on_failure(request: Request, _error: Exception) -> Response:
+    return _said(request, 500, "failed")
 
 
 def _on_refused(request: Request, error: Exception) -> Response:

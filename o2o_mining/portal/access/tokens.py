@@ -67,6 +67,11 @@ class Tokens:
         """Return the tokens of a user."""
         return [_token(row) for row in self._store.all("SELECT * FROM tokens WHERE user_id = ? ORDER BY id", user_id)]
 
+    def is_any_for(self, scope: str) -> bool:
+        """Return whether there is a token for a scope that has not expired."""
+        rows = self._store.all("SELECT scopes FROM tokens WHERE expires_at >= ?", self._clock())
+        return any(scope in row["scopes"].split() for row in rows)
+
     def revoke(self, user_id: int, token_id: int) -> None:
         """Revoke a token of a user."""
         self._store.write("DELETE FROM tokens WHERE user_id = ? AND id = ?", user_id, token_id)

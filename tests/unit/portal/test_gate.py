@@ -97,3 +97,17 @@ def test_pages_hold_no_script_and_no_style_of_their_own(visit: Visit) -> None:
         assert " onclick" not in text
         scripts = [part.partition(">")[0] for part in text.split("<script")[1:]]
         assert [one for one in scripts if "src=" not in one and "application/json" not in one] == []
+
+
+def test_a_failure_of_ours_tells_no_more_than_that(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    visitor = visit().as_role("analyst")
+    visitor.client._transport.raise_server_exceptions = False  # type: ignore[attr-defined]
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("o2o_mining.portal.snapshot.Snapshot.rows", fail)
+    answer = visitor.get("/segments")
+    assert answer.status_code == 500
+    assert "Something went wrong" in answer.text
+    assert "a secret" not in answer.text

@@ -10,7 +10,7 @@ import pytest
 from o2o_mining.core.errors import HomeError
 from o2o_mining.portal.snapshot import Snapshots
 from tests.unit.exports.publishing import publish_tables
-from tests.unit.exports.rows import member
+from tests.unit.exports.rows import DAY, member
 from tests.unit.portal.conftest import Visit
 
 
@@ -57,6 +57,7 @@ def test_many_readers_see_one_snapshot_or_the_next_and_no_error(tmp_path: Path) 
             for number in range(25):
                 rows = snapshots.current().rows("SELECT count(*) AS n, ? AS i FROM segments", number)
                 seen.append(rows[0]["n"])
+                assert snapshots.current().days("segments") == [DAY]
         except BaseException as error:  # noqa: BLE001 - an error of any kind is what must not be
             errors.append(error)
 
