@@ -216,6 +216,7 @@ def _publish(home: Path) -> None:
     engine.publish(home / "snapshots", inputs=[], now=DAY, keep=5, run_id="bench")
     engine.close()
     approved = {"as_of": str(DAY), "campaign_id": "x", "approved_at": "2026-01-01T00:00:00+00:00"}
+    (home / "settings.toml").write_text("assumed_consent = true\n")
     (home / "approvals.jsonl").write_text(json.dumps(approved) + "\n")
 
 

@@ -144,6 +144,10 @@ class Home:
         rows: list[dict[str, Any]] = found.to_pylist()
         return rows
 
+    def keep(self, name: str, query: str) -> None:
+        """Keep the rows of a query in memory as a table of this name, for what is asked again and again."""
+        self._ibis.con.cursor().execute(f"CREATE TABLE {quoted(name)} AS {query}")
+
     def close(self) -> None:
         """Give the connection back."""
         self._ibis.disconnect()

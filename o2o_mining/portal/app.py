@@ -19,8 +19,10 @@ from o2o_mining.portal.access.gate import Gate
 from o2o_mining.portal.access.rights import API
 from o2o_mining.portal.api import router as api_router
 from o2o_mining.portal.downloads import clear_downloads
-from o2o_mining.portal.pages import ROUTERS
+from o2o_mining.portal.offer_book import OfferBook
+from o2o_mining.portal.pages import ROUTERS, prepare
 from o2o_mining.portal.portal import Portal
+from o2o_mining.portal.snapshot import Snapshots
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -55,7 +57,7 @@ def make_app(home: Path, access: Access) -> ASGIApp:
     ...     callable(make_app(Path(folder), Access(Path(folder))))
     True
     """
-    portal = Portal(home, access)
+    portal = Portal(home, access, Snapshots(home, prepare), OfferBook(home))
     clear_downloads(home)
     app = FastAPI(
         title="O2O Mining", version="1", openapi_url=f"{API}v1/openapi.json", docs_url=None, redoc_url=None,

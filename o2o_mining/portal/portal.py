@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,13 +64,8 @@ class Portal:
 
     home: Path
     access: Access
-    snapshots: Snapshots = field(init=False)
-    offer_book: OfferBook = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Look at the home's snapshots."""
-        object.__setattr__(self, "snapshots", Snapshots(self.home))
-        object.__setattr__(self, "offer_book", OfferBook(self.home))
+    snapshots: Snapshots
+    offer_book: OfferBook
 
     @property
     def snapshot(self) -> Snapshot:

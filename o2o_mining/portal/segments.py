@@ -15,27 +15,41 @@ if TYPE_CHECKING:
 
 # Who is in a segment of each scheme; the question mark takes its code.
 IS_MEMBER = {
-    "rfm": "s.segment_code = ?",
-    "lifecycle": "s.lifecycle_stage = ?",
-    "cluster": "s.cluster = ?",
-    "rule": "list_contains(s.rule_segments, ?)",
+    "rfm": "segment_code = ?",
+    "lifecycle": "lifecycle_stage = ?",
+    "cluster": "cluster = ?",
+    "rule": "list_contains(rule_segments, ?)",
 }
 SCHEMES = tuple(IS_MEMBER)
 
-# Who leaves within the shortest horizon; both question marks take the day.
-CHURN = """
-    SELECT customer_id, churn_probability, clv_365d FROM churn_scores
-    WHERE as_of = CAST(? AS DATE) AND horizon_days = (
-        SELECT min(horizon_days) FROM churn_scores WHERE as_of = CAST(? AS DATE))
+_EVERYBODY = """
+    SELECT s.*, c.churn_probability, c.clv_365d
+    FROM segments s LEFT JOIN (
+        SELECT * FROM churn_scores
+        WHERE as_of = DATE '{day}'
+          AND horizon_days = (SELECT min(horizon_days) FROM churn_scores WHERE as_of = DATE '{day}')
+    ) c USING (customer_id)
+    WHERE s.as_of = DATE '{day}' ORDER BY s.customer_id
 """
 
 
-def members_query(scheme: str) -> str:
-    """Return SQL of the members of a segment; its values are the day three times and the code."""
+def everybody(snapshot: Snapshot, day: date) -> str:
+    """Return SQL of all customers as of a day, with their segments and who leaves within the shortest horizon.
+
+    Those of the latest day are kept in memory: most questions are about them.
+    """
+    query = _EVERYBODY.format(day=day.isoformat())
+    if day not in snapshot.days("segments")[-1:]:
+        return f"({query})"
+    snapshot.keep("portal_everybody", query)
+    return "portal_everybody"
+
+
+def members_query(snapshot: Snapshot, day: date, scheme: str) -> str:
+    """Return SQL of the members of a segment as of a day; its value is the code."""
     return f"""
-        SELECT s.customer_id, s.recency_days, s.frequency, s.monetary, c.churn_probability, c.clv_365d
-        FROM segments s LEFT JOIN ({CHURN}) c USING (customer_id)
-        WHERE s.as_of = CAST(? AS DATE) AND {IS_MEMBER[scheme]}
+        SELECT customer_id, recency_days, frequency, monetary, churn_probability, clv_365d
+        FROM {everybody(snapshot, day)} WHERE {IS_MEMBER[scheme]}
     """
 
 

@@ -38,6 +38,8 @@ class Snapshot:
         self._home = home
         self._kept: OrderedDict[Any, Any] = OrderedDict()
         self._lock = threading.Lock()
+        self._keeping = threading.Lock()
+        self._tables: set[str] = set()
 
     @property
     def now(self) -> date | None:
@@ -78,6 +80,13 @@ class Snapshot:
         found = self.rows(query, *parameters)
         return found[0] if found else None
 
+    def keep(self, name: str, query: str) -> None:
+        """Keep the rows of a query in memory as a table of this name, unless there is one already."""
+        with self._keeping:
+            if name not in self._tables:
+                self._home.keep(name, query)
+                self._tables.add(name)
+
     def once(self, key: Any, make: Callable[[], _Made]) -> _Made:
         """Return what was made under a key, or make it. Two threads may make it at once; both get the same."""
         with self._lock:
@@ -100,12 +109,15 @@ class Snapshots:
     ----------
     path
         Folder of the home.
+    prepare
+        What is done with a snapshot before anybody sees it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prepare: Callable[[Snapshot], None] = lambda _: None) -> None:
         self.path = path
+        self._prepare = prepare
         self._pointer = path / "snapshots" / POINTER
-        self._lock = threading.Lock()
+        self._opening = threading.Lock()
         self._seen: tuple[int, int] | None = None
         self._current: Snapshot | None = None
 
@@ -122,6 +134,8 @@ class Snapshots:
     def current(self) -> Snapshot:
         """Return the published snapshot. Whoever holds an older one may go on reading it.
 
+        A newer one is opened and prepared beside, while the older one is given; only the very first is waited for.
+
         Raises
         ------
         HomeError
@@ -132,10 +146,26 @@ class Snapshots:
         except FileNotFoundError:
             raise HomeError(f"nothing is published in {self.path}", next_step="o2o run") from None
         mark = (said.st_mtime_ns, said.st_ino)
-        with self._lock:
-            if self._current is None or mark != self._seen:
-                home = Home(self.path)
-                if self._current is None or home.manifest["snapshot"] != self._current.name:
-                    self._current = Snapshot(home)
-                self._seen = mark
-            return self._current
+        if self._current is None:
+            with self._opening:
+                self._open(mark)
+        elif mark != self._seen and self._opening.acquire(blocking=False):
+            threading.Thread(target=self._renew, args=(mark,), daemon=True).start()
+        assert self._current is not None  # noqa: S101 - opened
+        return self._current
+
+    def _renew(self, mark: tuple[int, int]) -> None:
+        try:
+            self._open(mark)
+        finally:
+            self._opening.release()
+
+    def _open(self, mark: tuple[int, int]) -> None:
+        if mark == self._seen:
+            return
+        home = Home(self.path)
+        if self._current is None or home.manifest["snapshot"] != self._current.name:
+            opened = Snapshot(home)
+            self._prepare(opened)
+            self._current = opened
+        self._seen = mark

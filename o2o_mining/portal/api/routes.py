@@ -67,11 +67,12 @@ def members(
 ) -> dict[str, Any]:
     """List the members of a segment in the order of their ids; ask on with `after`."""
     portal, viewer = portal_of(request), viewer_of_request(request)
-    day = _day(portal.snapshot, "segments", as_of)
-    if segment_profile(portal.snapshot, scheme, code, day) is None:
+    snapshot = portal.snapshot
+    day = _day(snapshot, "segments", as_of)
+    if segment_profile(snapshot, scheme, code, day) is None:
         raise HTTPException(404)
-    query = f"SELECT * FROM ({members_query(scheme)}) WHERE customer_id > ? ORDER BY customer_id LIMIT ?"
-    rows = portal.snapshot.rows(query, day, day, day, code, after, limit + 1)
+    query = f"SELECT * FROM ({members_query(snapshot, day, scheme)}) WHERE customer_id > ? ORDER BY customer_id LIMIT ?"
+    rows = snapshot.rows(query, code, after, limit + 1)
     portal.access.audit.note(
         "people_seen", user=viewer.name, address=viewer.address, subject=f"segment {scheme}:{code}", detail="API"
     )

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from o2o_mining.portal.pages import account, admin, entrance, offers, overview, segments
+from o2o_mining.portal.pages import (
+    account,
+    admin,
+    entrance,
+    offers,
+    overview,
+    segments,
+)
+from o2o_mining.portal.snapshot import Snapshot
 
 ROUTERS = (
     entrance.router,
@@ -12,3 +20,9 @@ ROUTERS = (
     segments.router,
     offers.router,
 )
+
+
+def prepare(snapshot: Snapshot) -> None:
+    """Do what takes long before anybody sees a snapshot."""
+    overview.prepare(snapshot)
+    segments.prepare(snapshot)

@@ -71,7 +71,7 @@ def overview(request: Request) -> Response:
     snapshot, speech = portal.snapshot, portal.speech(request)
     now = snapshot.now
     last, before = _periods(snapshot, now)
-    weeks = snapshot.rows(_WEEKLY, now, now, now, now) if now else []
+    weeks = _weeks(snapshot, now)
     return portal.page(
         request,
         "overview.html",
@@ -91,6 +91,17 @@ def overview(request: Request) -> Response:
             form=",.0f",
         ),
     )
+
+
+def prepare(snapshot: Snapshot) -> None:
+    """Ask beforehand what takes longest."""
+    if snapshot.now:
+        _periods(snapshot, snapshot.now)
+        _weeks(snapshot, snapshot.now)
+
+
+def _weeks(snapshot: Snapshot, now: date | None) -> list[dict[str, Any]]:
+    return snapshot.rows(_WEEKLY, now, now, now, now) if now else []
 
 
 def _periods(snapshot: Snapshot, now: date | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -16,7 +16,7 @@ from o2o_mining.portal.charts import bars, columns, lines, sankey
 from o2o_mining.portal.downloads import downloaded, ordered, previewed
 from o2o_mining.portal.listing import Column, Listing, listed
 from o2o_mining.portal.portal import Portal, portal_of, viewer_of_request
-from o2o_mining.portal.segments import CHURN, IS_MEMBER, SCHEMES, members_query, segment_list, segment_profile
+from o2o_mining.portal.segments import IS_MEMBER, SCHEMES, everybody, members_query, segment_list, segment_profile
 from o2o_mining.portal.snapshot import Snapshot
 from o2o_mining.portal.speech import Speech
 from o2o_mining.segmentation import profile_text, segment_advice, segment_codes
@@ -62,6 +62,12 @@ _MEMBERS = Listing(
 )
 
 
+def prepare(snapshot: Snapshot) -> None:
+    """Keep beforehand what most questions are about."""
+    if days := snapshot.days("segments"):
+        everybody(snapshot, days[-1])
+
+
 @router.get("/segments")
 def segments(request: Request, scheme: str = "rfm", as_of: str = "") -> Response:
     """Show the segments of a scheme as of a day."""
@@ -94,8 +100,8 @@ def segment(request: Request, scheme: str, code: str, as_of: str = "") -> Respon
     snapshot, speech = portal.snapshot, portal.speech(request)
     day, before = snapshot.chosen("segment_profiles", as_of)
     profile = _known(snapshot, scheme, code, day)
-    members = replace(_MEMBERS, query=members_query(scheme))
-    shown = listed(snapshot, members, (day, day, day, code), dict(request.query_params))
+    members = replace(_MEMBERS, query=members_query(snapshot, day, scheme))
+    shown = listed(snapshot, members, (code,), dict(request.query_params))
     if viewer.user:
         seen = f"page {shown.page}" + (f", search {shown.searched}" if shown.searched else "")
         portal.access.audit.note(
@@ -189,8 +195,7 @@ def _by_rule(snapshot: Snapshot, name: Any, scheme: str, code: str, day: date) -
     rows = snapshot.rows(
         f"""
         WITH everybody AS (
-            SELECT rule_segments, coalesce({IS_MEMBER[scheme]}, false) AS member FROM segments s
-            WHERE as_of = CAST(? AS DATE)
+            SELECT rule_segments, coalesce({IS_MEMBER[scheme]}, false) AS member FROM {everybody(snapshot, day)}
         ), counted AS (
             SELECT unnest(rule_segments) AS rule_code, member FROM everybody
         )
@@ -199,8 +204,8 @@ def _by_rule(snapshot: Snapshot, name: Any, scheme: str, code: str, day: date) -
                count(*) / (SELECT count(*) FROM everybody) AS share_of_all
         FROM counted GROUP BY rule_code ORDER BY customers DESC, rule_code
         """,
-        code, day,
-    )  # fmt: skip
+        code,
+    )
     return [{**row, "name": name(row["rule_code"])} for row in rows if (scheme, row["rule_code"]) != ("rule", code)]
 
 
@@ -210,12 +215,11 @@ def _churn(snapshot: Snapshot, speech: Speech, scheme: str, code: str, day: date
         f"""
         SELECT least(floor(churn_probability * 10), 9)::INT AS tenth, count(*) AS customers,
                sum(churn_probability) AS leaving, sum(clv_365d) AS value
-        FROM segments s JOIN ({CHURN}) c USING (customer_id)
-        WHERE s.as_of = CAST(? AS DATE) AND {IS_MEMBER[scheme]}
+        FROM {everybody(snapshot, day)} WHERE churn_probability IS NOT NULL AND {IS_MEMBER[scheme]}
         GROUP BY tenth ORDER BY tenth
         """,
-        day, day, day, code,
-    )  # fmt: skip
+        code,
+    )
     counted = {row["tenth"]: row["customers"] for row in rows}
     names = [f"{speech.share(tenth / 10, 0)} – {speech.share((tenth + 1) / 10, 0)}" for tenth in range(10)]
     values = [counted.get(tenth, 0) for tenth in range(10)]
