@@ -23,7 +23,8 @@ class Column:
     name
         Of the query's column.
     kind
-        How a value is shown: ``text``, ``number``, ``decimal``, ``money``, ``share``, ``change``, ``day``, ``moment``.
+        How a value is shown: ``text``, ``number``, ``decimal``, ``money``, ``share``, ``change``, ``day``, ``moment``,
+        or ``words`` of some length.
     text
         Key of its heading, or ``table:column`` for the heading that files have.
     link
@@ -45,6 +46,13 @@ class Column:
     def is_number(self) -> bool:
         """Whether it stands to the right."""
         return self.kind in {"number", "decimal", "money", "share", "change"}
+
+    @property
+    def style(self) -> str:
+        """How its cells are set: numbers to the right, days in one line, words with room."""
+        if self.is_number:
+            return "number"
+        return {"day": "when", "moment": "when", "words": "words"}.get(self.kind, "")
 
     def address(self, row: Mapping[str, Any]) -> str:
         """Return where the value of a row leads, or nothing."""

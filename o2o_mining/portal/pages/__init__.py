@@ -5,6 +5,7 @@ from __future__ import annotations
 from o2o_mining.portal.pages import (
     account,
     admin,
+    campaigns,
     entrance,
     offers,
     overview,
@@ -19,6 +20,7 @@ ROUTERS = (
     overview.router,
     segments.router,
     offers.router,
+    campaigns.router,
 )
 
 

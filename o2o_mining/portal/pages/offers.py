@@ -50,7 +50,7 @@ _PLANS = Listing(
             SELECT campaign_id, count(*) AS without FROM offer_exclusions
             WHERE as_of = CAST(? AS DATE) GROUP BY campaign_id
         )
-        SELECT campaign_id, coalesce(c.name, campaign_id) AS name, c.ends_at, c.budget,
+        SELECT campaign_id, coalesce(c.name, campaign_id) AS name, CAST(c.ends_at AS DATE) AS ends_on, c.budget,
                coalesce(offers, 0) AS offers, expected_value, expected_cost,
                coalesce(held_out, 0) AS held_out, coalesce(without, 0) AS without
         FROM o FULL JOIN h USING (campaign_id) FULL JOIN x USING (campaign_id) LEFT JOIN campaigns c USING (campaign_id)
@@ -63,7 +63,7 @@ _PLANS = Listing(
         Column("budget", "money", "offers.budget"),
         Column("held_out", "number", "offers.held_out"),
         Column("without", "number", "offers.without"),
-        Column("ends_at", "moment", "offers.ends"),
+        Column("ends_on", "day", "offers.ends"),
         Column("state", "text", "offers.state", sortable=False),
     ),
     key=("campaign_id",),
@@ -89,7 +89,7 @@ _OFFERS = Listing(
         Column("coupon_id", "text", "offers.coupon"),
         Column("channel", "text", "offers.channel"),
         Column("send_on", "day", "offers.send_on"),
-        Column("reasons", "text", "offers.reasons", sortable=False),
+        Column("reasons", "words", "offers.reasons", sortable=False),
         Column("redemption_probability", "share", "offers.redemption_probability"),
         Column("uplift", "share", "offers.uplift"),
         Column("expected_value", "money", "offers.expected_value"),

@@ -17,7 +17,7 @@ Tables = dict[str, Rows | Mapping[date, Rows]]
 
 def page_tables() -> Tables:
     """Return all of them."""
-    return {**offers_tables()}
+    return {**offers_tables(), **campaign_tables()}
 
 
 def offers_tables() -> Tables:
@@ -73,4 +73,141 @@ def _campaign(campaign_id: str, name: str) -> dict[str, Any]:
     return {
         "campaign_id": campaign_id, "name": name, "channel": "sms", "merchant_id": "m1", "starts_at": starts,
         "ends_at": ends, "budget": Decimal("300.00"),
+    }  # fmt: skip
+
+
+def campaign_tables() -> Tables:
+    """Return what was credited to the campaigns of the plan, what they caused, and the path of one conversion."""
+    return {
+        "campaign_attribution": [
+            _credited("g/1", "last_non_direct", 3.0, "90.00", "30.00", 3.0),
+            _credited("g/1", "linear", 2.5, "75.00", "30.00", 2.5),
+            _credited("g/1", "linear", 1.0, "20.00", "10.00", 2.0, start=date(2017, 12, 2)),
+            _credited("g2", "last_non_direct", 1.0, "40.00", "0.00", None),
+        ],
+        "incrementality": [
+            _effect("g/1", "purchases", "itt", 0.05, -0.01, 0.11),
+            _effect("g/1", "purchases", "cuped", 0.04, 0.01, 0.07),
+            _effect("g/1", "net_revenue", "itt", 1.5, 0.5, 2.5),
+            {**_effect("g2", "purchases", "did"), "label": "refused", "reason_code": "pre_trend"},
+        ],
+        "three_wins": [
+            {
+                "level": "campaign",
+                "id": "g/1",
+                "customers": 100,
+                "incremental_net_revenue": Decimal("150.00"),
+                "incremental_visits": 4.0,
+                "media_cost": Decimal("30.00"),
+                "merchant_margin": Decimal("45.00"),
+                "merchant_margin_low": Decimal("15.00"),
+                "merchant_margin_high": Decimal("75.00"),
+                "incremental_roi": 1.5,
+                "label": "experiment",
+                "margin_basis": "merchant",
+            },
+            {
+                "level": "campaign",
+                "id": "g2",
+                "label": "refused",
+                "reason_code": "pre_trend",
+                "margin_basis": "setting",
+            },
+            {
+                "level": "merchant",
+                "id": "m1",
+                "label": "refused",
+                "reason_code": "no_campaign",
+                "margin_basis": "setting",
+            },
+        ],
+        "funnel": [
+            _stage(dimension, id_, stage, position, people)
+            for dimension, id_, first in (("total", "(all)", 900), ("merchant", "m1", 90))
+            for stage, position, people in (("touched", 1, first), ("ordered", 3, first // 3))
+        ],
+        "purchases": [
+            {
+                "purchase_id": "o:1/a",
+                "customer_id": "c003",
+                "merchant_id": "m1",
+                "source": "online",
+                "purchased_at": pd.Timestamp("2017-12-20 10:00"),
+                "paid_amount": Decimal("30.00"),
+                "refunded_amount": Decimal("3.00"),
+                "refunded_at": pd.Timestamp("2017-12-22"),
+                "net_amount": Decimal("27.00"),
+                "waited_min": waited,
+                "promised_wait_min": 15.0,
+                "consumed_at": pd.Timestamp("2017-12-20 12:00"),
+                "store_id": "s1",
+            }
+            for waited in (21.0,)
+        ],
+        "journeys": [
+            {
+                "journey_id": "o:1/a",
+                "purchase_id": "o:1/a",
+                "customer_id": "c003",
+                "converted": True,
+                "n_touches": 2,
+                "started_at": pd.Timestamp("2017-12-18 10:00"),
+                "ended_at": pd.Timestamp("2017-12-20 10:00"),
+                "days_to_convert": 2.0,
+                "path": "sms > search",
+            }
+        ],
+        "journey_touches": [
+            _touch("t1", 1, "sms", "g/1"),
+            _touch("t2", 2, "search", None),
+        ],
+        "attribution_ledger": [
+            _entry("linear", "t1", "g/1", "credit", "15.00"),
+            _entry("linear", "t2", None, "credit", "15.00"),
+            _entry("last_non_direct", "t2", None, "credit", "30.00"),
+            _entry("last_non_direct", "t2", None, "refund", "-3.00"),
+            _entry("first", "t1", "g/1", "credit", "30.00"),
+            _entry("first", "t1", "g/1", "refund", "-3.00"),
+        ],
+    }
+
+
+def _credited(
+    id_: str, model: str, conversions: float, net: str, cost: str, roas: float | None, start: date = date(1970, 1, 1)
+) -> dict[str, Any]:
+    return {
+        "window_start": start, "window_end": DAY, "model": model, "level": "campaign", "id": id_,
+        "conversions": conversions, "revenue": Decimal(net), "net_revenue": Decimal(net), "cost": Decimal(cost),
+        "roas": roas, "share": 0.1,
+    }  # fmt: skip
+
+
+def _effect(campaign_id: str, outcome: str, method: str, *effect: float) -> dict[str, Any]:
+    value, low, high = effect or (None, None, None)
+    return {
+        "campaign_id": campaign_id, "outcome": outcome, "method": method, "n_treatment": 100, "n_control": 90,
+        "effect": value, "effect_low": low, "effect_high": high, "label": "experiment",
+        "total_effect": None if value is None else 100 * value,
+    }  # fmt: skip
+
+
+def _stage(dimension: str, id_: str, stage: str, position: int, people: int) -> dict[str, Any]:
+    return {
+        "window_start": date(1970, 1, 1), "window_end": DAY, "dimension": dimension, "id": id_, "stage": stage,
+        "position": position, "people": people, "open": 0, "lost": 5,
+    }  # fmt: skip
+
+
+def _touch(touch_id: str, position: int, channel: str, campaign_id: str | None) -> dict[str, Any]:
+    return {
+        "journey_id": "o:1/a", "touch_id": touch_id, "customer_id": "c003", "position": position, "channel": channel,
+        "touched_at": pd.Timestamp(f"2017-12-1{7 + position} 10:00"), "campaign_id": campaign_id,
+    }  # fmt: skip
+
+
+def _entry(model: str, touch_id: str, campaign_id: str | None, kind: str, amount: str) -> dict[str, Any]:
+    return {
+        "entry_id": f"{model}:{kind}:o:1/a:{touch_id}", "model": model, "purchase_id": "o:1/a", "touch_id": touch_id,
+        "customer_id": "c003", "channel": "sms" if touch_id == "t1" else "search", "campaign_id": campaign_id,
+        "credited_at": pd.Timestamp("2017-12-20 10:00"), "kind": kind, "amount": Decimal(amount), "share": 0.5,
     }  # fmt: skip

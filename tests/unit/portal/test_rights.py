@@ -24,6 +24,7 @@ VALUES = {
     "scheme": "rfm",
     "code": "champions",
     "campaign_id": "g2",
+    "purchase_id": "o:1/a",
     "name": "none.css",
     "merchant_id": "m1",
 }
