@@ -180,11 +180,14 @@ def _notes(plan: Plan, coupons: pd.DataFrame, settings: Settings) -> list[str]:
     if coupons["taken_off"].isna().any():
         lost = int(coupons["taken_off"].isna().sum())
         notes.append(f"of {lost} coupons neither terms nor a use say what they take off: they are not planned")
+    sent = plan.targeted.groupby("campaign_id").size()
     for campaign, (needed, there) in plan.pilots.items():
+        worth = int(sent.get(campaign, 0))
+        few = "" if worth >= needed else "; with so few only a large effect can be told from chance"
         notes.append(
             f"campaign {campaign} has no causal data: a randomised pilot of {needed:,} customers an arm, of "
             f"{there:,} who could take part; {settings.assumed_incremental_share} of redemptions are assumed to be "
-            "caused (setting assumed_incremental_share)"
+            f"caused (setting assumed_incremental_share). {worth:,} are worth the cost of asking them{few}"
         )
     best = beaten(dict(plan.sides), [dict(other) for other in plan.alternatives.values()])
     if best:
