@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from o2o_mining.core.errors import HomeError, O2OError
 from o2o_mining.portal.access.gate import Gate
+from o2o_mining.portal.access.oidc import Oidc, read_oidc
 from o2o_mining.portal.access.rights import API
 from o2o_mining.portal.api import router as api_router
 from o2o_mining.portal.downloads import clear_downloads
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _SAID = {404: "not_found", 405: "not_found", 403: "forbidden", 422: "not_found", 429: "too_often"}
 
 
-def make_app(home: Path, access: Access) -> ASGIApp:
+def make_app(home: Path, access: Access, oidc: Oidc | None = None) -> ASGIApp:
     """Return the portal of a home as an ASGI application.
 
     Parameters
@@ -43,6 +44,8 @@ def make_app(home: Path, access: Access) -> ASGIApp:
         Folder of the home; it need not be published yet.
     access
         Who may enter.
+    oidc
+        Login by an identity provider; as ``portal/oidc.toml`` of the home says by default.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def make_app(home: Path, access: Access) -> ASGIApp:
     ...     callable(make_app(Path(folder), Access(Path(folder))))
     True
     """
-    portal = Portal(home, access, Snapshots(home, prepare), OfferBook(home))
+    portal = Portal(home, access, Snapshots(home, prepare), OfferBook(home), oidc or _configured(home, access))
     clear_downloads(home)
     app = FastAPI(
         title="O2O Mining", version="1", openapi_url=f"{API}v1/openapi.json", docs_url=None, redoc_url=None,
@@ -77,6 +80,11 @@ def make_app(home: Path, access: Access) -> ASGIApp:
         return _said(request, status, text)
 
     return Gate(app, access=access, refusal=refusal)
+
+
+def _configured(home: Path, access: Access) -> Oidc | None:
+    settings = read_oidc(home)
+    return Oidc(settings, access) if settings else None
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from o2o_mining.core.settings import Settings
     from o2o_mining.portal.access import Access
+    from o2o_mining.portal.access.oidc import Oidc
     from o2o_mining.portal.access.viewer import Viewer
 
 LANGUAGE_COOKIE = "o2o-language"
@@ -60,12 +61,15 @@ class Portal:
         Who may enter.
     snapshots, offer_book
         What is published; the offers of every customer.
+    oidc
+        Login by an identity provider, where one is configured.
     """
 
     home: Path
     access: Access
     snapshots: Snapshots
     offer_book: OfferBook
+    oidc: Oidc | None = None
 
     @property
     def snapshot(self) -> Snapshot:

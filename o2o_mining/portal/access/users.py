@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from o2o_mining.core.errors import UsageError
 from o2o_mining.core.languages import known_language
 from o2o_mining.portal.access.passwords import Passwords
-from o2o_mining.portal.access.rights import MERCHANT, ROLES
+from o2o_mining.portal.access.rights import ADMINISTRATOR, MERCHANT, ROLES
 from o2o_mining.portal.access.store import Clock, Store, digest, new_secret
 
 LINK_HOURS = 48
@@ -88,7 +88,7 @@ class Users:
             self._store.write("UPDATE users SET role = ?, active = ? WHERE id = ?", role, active, user.id)
             self._set_merchants(user.id, merchants)
             self._store.write("DELETE FROM sessions WHERE user_id = ?", user.id)
-            if not self.is_managed():
+            if user.role == ADMINISTRATOR and not self.is_managed():
                 raise UsageError("no administrator would be left", next_step="make another one first")
 
     def set_language(self, user_id: int, language: str) -> None:

@@ -8,6 +8,7 @@ from o2o_mining.portal.pages import (
     campaigns,
     entrance,
     offers,
+    oidc,
     overview,
     segments,
 )
@@ -15,6 +16,7 @@ from o2o_mining.portal.snapshot import Snapshot
 
 ROUTERS = (
     entrance.router,
+    oidc.router,
     account.router,
     admin.router,
     overview.router,

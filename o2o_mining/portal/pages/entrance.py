@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
 from starlette.exceptions import HTTPException
@@ -25,7 +25,7 @@ _YEAR = 365 * 86400
 @router.get("/login")
 def login_page(request: Request, back: str = "/") -> Response:
     """Show the form to log in with."""
-    return portal_of(request).page(request, "login.html", wanted=local(back), problem="", seconds=0, name="")
+    return _login(request, wanted=local(back))
 
 
 @router.post("/login")
@@ -39,16 +39,16 @@ def login(
     portal, address = portal_of(request), viewer_of_request(request).address
     access = portal.access
     wait = access.throttle.begin(name, address)
-    shown = {"wanted": local(back), "name": name, "seconds": ceil(wait)}
+    shown: dict[str, Any] = {"wanted": local(back), "name": name, "seconds": ceil(wait)}
     if wait > 0:
         access.audit.note("login_refused", user=name[:100], address=address)
-        page = portal.page(request, "login.html", status=429, problem="entrance.too_often", **shown)
+        page = _login(request, 429, problem="entrance.too_often", **shown)
         page.headers["Retry-After"] = str(ceil(wait))
         return page
     user = access.users.checked(name, password)
     if user is None:
         access.audit.note("login_failed", user=name[:100], address=address)
-        return portal.page(request, "login.html", status=401, problem="entrance.wrong", **shown)
+        return _login(request, 401, problem="entrance.wrong", **shown)
     access.throttle.succeeded(name, address)
     return let_in(portal, request, user, local(back))
 
@@ -149,6 +149,17 @@ def local(address: str) -> str:
     """
     is_local = address.startswith("/") and address[1:2] not in ("/", "\\") and address.isprintable()
     return address if is_local and "\\" not in address else "/"
+
+
+def _login(
+    request: Request, status: int = 200, *, wanted: str, problem: str = "", seconds: int = 0, name: str = ""
+) -> Response:
+    oidc = portal_of(request).oidc
+    provider = oidc.settings.name if oidc else ""
+    return portal_of(request).page(
+        request, "login.html", status=status, wanted=wanted, problem=problem, seconds=seconds, name=name,
+        provider=provider,
+    )  # fmt: skip
 
 
 def _welcome(request: Request, user: User, token: str, problem: str = "") -> Response:
