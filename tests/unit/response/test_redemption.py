@@ -180,6 +180,16 @@ def test_candidates_are_of_the_own_city_and_campaigns_come_first() -> None:
     assert set(found["customer_id"]) == {"a"}
 
 
+def test_without_cities_and_homes_those_come_into_question_whom_the_customer_knows() -> None:
+    coupons = [{"coupon_id": f"k{i}", "merchant_id": f"m{i}", "starts_at": at(0)} for i in range(3)]
+    merchants = [{"merchant_id": f"m{i}"} for i in range(3)]
+    met = [receipt(0, "a", 1, merchant_id="m1", coupon_id="k1")]
+    people = [{"customer_id": "a"}, {"customer_id": "b"}]
+    found = candidates_of(coupons=coupons, merchants=merchants, customers=people, coupon_lifecycle=met)
+    assert found[["customer_id", "coupon_id"]].to_numpy().tolist() == [["a", "k1"]]
+    assert found["distance_m"].isna().all()
+
+
 def test_candidates_are_those_that_rank_first_among_all_within_reach() -> None:
     draw = np.random.default_rng(0)
     shops, customers = range(90), range(25)
