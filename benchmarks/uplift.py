@@ -25,7 +25,7 @@ CUSTOMERS, DAYS = 20_000, 540
 
 
 def measure() -> Iterator[str]:
-    """Two seeds of five worlds; `python -m benchmarks.uplift` takes more and larger ones, and goes on where it stopped."""
+    """Two seeds of five worlds; `python -m benchmarks.uplift` takes more, larger ones, and goes on where it stopped."""
     with tempfile.TemporaryDirectory() as folder:
         yield from told(examined(Path(folder) / "worlds.csv", SCENARIOS, SEEDS, CUSTOMERS))
 
