@@ -7,6 +7,7 @@ from o2o_mining.portal.pages import (
     admin,
     campaigns,
     entrance,
+    merchants,
     offers,
     oidc,
     overview,
@@ -23,6 +24,7 @@ ROUTERS = (
     segments.router,
     offers.router,
     campaigns.router,
+    merchants.router,
 )
 
 

@@ -17,7 +17,7 @@ Tables = dict[str, Rows | Mapping[date, Rows]]
 
 def page_tables() -> Tables:
     """Return all of them."""
-    return {**offers_tables(), **campaign_tables()}
+    return {**offers_tables(), **campaign_tables(), **merchant_tables()}
 
 
 def offers_tables() -> Tables:
@@ -210,4 +210,70 @@ def _entry(model: str, touch_id: str, campaign_id: str | None, kind: str, amount
         "entry_id": f"{model}:{kind}:o:1/a:{touch_id}", "model": model, "purchase_id": "o:1/a", "touch_id": touch_id,
         "customer_id": "c003", "channel": "sms" if touch_id == "t1" else "search", "campaign_id": campaign_id,
         "credited_at": pd.Timestamp("2017-12-20 10:00"), "kind": kind, "amount": Decimal(amount), "share": 0.5,
+    }  # fmt: skip
+
+
+def merchant_tables() -> Tables:
+    """Return the scorecards of two merchants on two days, what was done about them, and the stores of both."""
+    return {
+        "merchants": [_merchant("m1", "Noodle House"), _merchant("m2", "Tea & Cake")],
+        "merchant_scorecards": {
+            BEFORE: [_card("m1", 0.2, "watch")],
+            DAY: [
+                {**_card("m1", 1.5, "act"), "action_code": "pause_offers", "mend_code": "mend_wait:14",
+                 "reason_codes": ["changed:2017-12-10", "wait:14"], "found_on": date(2017, 12, 20)},
+                _card("m2", -0.1, "good"),
+            ],
+        },
+        "promise_gaps": [
+            _gap("m1", "all", 1.5), _gap("m1", "wait", 2.5), _gap("m2", "all", -0.1),
+            {**_gap("m2", "wait", 9.9), "level": "store", "id": "m1"},
+        ],
+        "merchant_changes": [
+            {"merchant_id": id_, "found_on": date(2017, 12, 20), "changed_on": date(2017, 12, 10 + n),
+             "measure": "wait", "visits": 12}
+            for n, id_ in enumerate(("m1", "m2"))
+        ],
+        "merchant_actions": {
+            BEFORE: [_action("m1", "notify", "watch", ["slipping:watch:0.20"])],
+            DAY: [
+                _action("m1", "pause_offers", "act", ["broken_promise:act", "wait:14", "a_rule_of_old:3"]),
+                _action("m2", "raise_cap", "good", ["trusted:good:125:0.09:79"]),
+            ],
+        },
+        "store_catchments": [_catchment("s1", "m1", 850.0), _catchment("s2", "m2", 4321.0)],
+    }  # fmt: skip
+
+
+def _merchant(merchant_id: str, name: str) -> dict[str, Any]:
+    return {"merchant_id": merchant_id, "name": name, "category": "cafe", "city": "Linhai"}
+
+
+def _card(merchant_id: str, gap: float, band: str) -> dict[str, Any]:
+    return {
+        "merchant_id": merchant_id, "category": "cafe", "peers": 40, "visits": 80, "promise_gap": gap,
+        "promise_gap_low": gap - 0.1, "promise_gap_high": gap + 0.1, "service_score": 20.0, "cost_score": 60.0,
+        "efficiency_score": 70.0, "band": band, "mend_code": "keep", "since_on": date(2017, 10, 3),
+    }  # fmt: skip
+
+
+def _gap(merchant_id: str, measure: str, gap: float) -> dict[str, Any]:
+    return {
+        "level": "merchant", "id": merchant_id, "merchant_id": merchant_id, "measure": measure, "gap": gap,
+        "gap_low": gap - 0.1, "gap_high": gap + 0.1, "visits": 80,
+    }  # fmt: skip
+
+
+def _action(merchant_id: str, action: str, band: str, reasons: list[str]) -> dict[str, Any]:
+    rule = reasons[0].partition(":")[0]
+    return {
+        "merchant_id": merchant_id, "action_code": action, "rule_code": rule, "band": band, "reason_codes": reasons
+    }  # fmt: skip
+
+
+def _catchment(store_id: str, merchant_id: str, radius: float) -> dict[str, Any]:
+    return {
+        "store_id": store_id, "merchant_id": merchant_id, "category": "cafe", "redemptions": 40, "customers": 30,
+        "radius_m": radius, "radius_m_low": radius - 50, "radius_m_high": radius + 50, "half_radius_m": radius / 2,
+        "basis": "model",
     }  # fmt: skip
