@@ -43,7 +43,7 @@ CHANNELS = [
 JOURNEYS = 1_000_000
 ORDERS = (1, 2, 3)
 ROUNDS = 3
-SEEDS = range(100, 112)
+SEEDS = range(100, 110)
 SCENARIOS = ("balanced", "heavy-targeting-bias")
 
 

@@ -12,10 +12,14 @@ from threadpoolctl import threadpool_limits
 from o2o_mining.attribution.bought import bought_by_all, bought_by_drawn, spans
 from o2o_mining.attribution.charts import campaign_effects, cumulative_effects
 from o2o_mining.attribution.incrementality import Row, compared, daily, randomised, table
+from o2o_mining.attribution.places import city_purchases, place_customers, place_weeks, store_purchases
+from o2o_mining.attribution.synthetic import compared_places
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.engine.base import Engine, StepReport
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import ibis.expr.types as ir
 
 _SHOWN_ROWS = 30
@@ -32,7 +36,10 @@ def build_incrementality(engine: Engine, *, as_of: date) -> StepReport:
     as_of
         Uses what was known before this UTC day.
     """
-    found, drawn = effects(engine, engine.known("purchases", as_of), as_of=as_of)
+    purchases = engine.known("purchases", as_of)
+    found, drawn = effects(engine, purchases, as_of=as_of)
+    by_places = table(list(_by_places(engine, purchases, set(drawn), as_of=as_of)))
+    found = pd.concat([found, by_places], ignore_index=True) if len(by_places) else found
     written = engine.write("incrementality", ibis.memtable(found, schema=_found_schema()), as_of=as_of)
     shown = found[found["outcome"] == "purchases"].drop(columns=["outcome", "n_treatment", "n_control"])
     labels = found[found["outcome"] == "purchases"].drop_duplicates("campaign_id")["label"].value_counts()
@@ -78,15 +85,39 @@ def effects(engine: Engine, purchases: ir.Table, *, as_of: date) -> tuple[pd.Dat
             rows += randomised(name, drawn[name])
         else:
             span = begun.filter(begun.campaign_id == name)
-            touches = (
-                engine.feed("touches").filter(ibis._.campaign_id == name).cross_join(span.select("starts_at", "until"))
-            )
-            reached = touches.filter((touches.touched_at >= touches.starts_at) & (touches.touched_at < touches.until))
-            customers = engine.execute(bought_by_all(purchases, reached, span).order_by("customer_id"))
+            customers = engine.execute(bought_by_all(purchases, _reached(engine, span), span).order_by("customer_id"))
             with threadpool_limits(limits=1):
                 rows += compared(name, customers, has_past=_has_past(engine, purchases, campaign))
     engine.drop_staged()
     return table(rows), drawn
+
+
+def _by_places(engine: Engine, purchases: ir.Table, drawn: set[str], *, as_of: date) -> Iterator[Row]:
+    """Yield what campaigns without a draw changed by places: by stores where a merchant is named, else by cities."""
+    begun = engine.stage(spans(engine.feed("campaigns"), as_of=as_of))
+    for campaign in engine.execute(begun.order_by("campaign_id")).itertuples():
+        name = str(campaign.campaign_id)
+        if name in drawn:
+            continue
+        span = begun.filter(begun.campaign_id == name)
+        if isinstance(campaign.merchant_id, str):
+            bought = store_purchases(purchases, span, begun)
+        else:
+            bought = city_purchases(purchases, engine.feed("customers"), _reached(engine, span))
+        counts = engine.execute(place_customers(bought, span)).set_index("treated")["customers"]
+        sizes = int(counts.get(True, 0)), int(counts.get(False, 0))
+        if min(sizes):
+            weeks = engine.execute(place_weeks(bought, span).order_by(["place", "week"]))
+            with threadpool_limits(limits=1):
+                yield from compared_places(name, weeks, sizes)
+    engine.drop_staged()
+
+
+def _reached(engine: Engine, span: ir.Table) -> ir.Table:
+    """One touch of a campaign in its time."""
+    named = span.select("campaign_id", "starts_at", "until")
+    touches = engine.feed("touches").inner_join(named, "campaign_id")
+    return touches.filter((touches.touched_at >= touches.starts_at) & (touches.touched_at < touches.until))
 
 
 def _drawn(engine: Engine, purchases: ir.Table, *, as_of: date) -> dict[str, pd.DataFrame]:

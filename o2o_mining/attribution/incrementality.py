@@ -67,10 +67,10 @@ def randomised(campaign_id: str, drawn: pd.DataFrame) -> Iterator[Row]:
             found = difference_of_shares(int(treated.sum()), sizes[0], int(held.sum()), sizes[1])
         else:
             found = difference_of_means(treated, held)
-        yield _with(row, found)
+        yield with_effect(row, found)
         sharper = adjusted(treated, held, before[in_treatment], before[~in_treatment])
         if sharper is not None and sharper.standard_error < found.standard_error:
-            yield _with(replace(row, method="cuped"), sharper)
+            yield with_effect(replace(row, method="cuped"), sharper)
 
 
 def compared(campaign_id: str, customers: pd.DataFrame, *, has_past: bool) -> Iterator[Row]:
@@ -103,7 +103,30 @@ def compared(campaign_id: str, customers: pd.DataFrame, *, has_past: bool) -> It
         elif moved_apart(reached, weights, before, earlier_still):
             yield replace(row, reason_code="pre_trend")
         else:
-            yield _with(replace(row, label="observational"), changed(reached, weights, now, before))
+            yield with_effect(replace(row, label="observational"), changed(reached, weights, now, before))
+
+
+def with_effect(row: Row, found: Effect) -> Row:
+    """Return a row with what was found.
+
+    Parameters
+    ----------
+    row
+        Without figures.
+    found
+        The figures, for each customer.
+    """
+    figures: dict[str, Any] = {
+        "mean_treatment": found.mean_treatment,
+        "mean_control": found.mean_control,
+        "effect": found.effect,
+        "effect_low": found.low,
+        "effect_high": found.high,
+        "p_value": found.p_value,
+        "total_effect": found.effect * row.n_treatment,
+        "smallest_detectable_effect": found.detectable,
+    }
+    return replace(row, **figures)
 
 
 def daily(drawn: pd.DataFrame) -> pd.DataFrame:
@@ -146,21 +169,6 @@ def table(rows: list[Row]) -> pd.DataFrame:
     frame[floats] = frame[floats].astype("float64").round(6)
     texts = dict.fromkeys(("campaign_id", "outcome", "method", "label", "reason_code"), "str")
     return frame.astype({"n_treatment": "int64", "n_control": "int64", **texts})
-
-
-def _with(row: Row, found: Effect) -> Row:
-    """Return a row with what was found."""
-    figures: dict[str, Any] = {
-        "mean_treatment": found.mean_treatment,
-        "mean_control": found.mean_control,
-        "effect": found.effect,
-        "effect_low": found.low,
-        "effect_high": found.high,
-        "p_value": found.p_value,
-        "total_effect": found.effect * row.n_treatment,
-        "smallest_detectable_effect": found.detectable,
-    }
-    return replace(row, **figures)
 
 
 def _outcome(customers: pd.DataFrame, outcome: str, ending: str) -> npt.NDArray[np.float64]:

@@ -100,7 +100,8 @@ def preferred(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
         Indexed by campaign_id: ``total, total_low, total_high, label, reason_code``.
     """
     # cuped has a row beside itt only where it is sharper.
-    rows = effects[effects["outcome"] == outcome].assign(sharper=lambda t: t["method"] == "cuped")
+    by_customer = (effects["outcome"] == outcome) & (effects["method"] != "synthetic_control")
+    rows = effects[by_customer].assign(sharper=lambda t: t["method"] == "cuped")
     rows = rows.sort_values(["campaign_id", "sharper"]).drop_duplicates("campaign_id", keep="last")
     rows = rows.set_index("campaign_id")
     n = rows["n_treatment"].astype("float64")

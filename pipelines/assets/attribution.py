@@ -37,7 +37,7 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             days=days,
         ),
         table_assets(
-            {"incrementality": ["known_purchases", "campaigns", "assignments", "touches"]},
+            {"incrementality": ["known_purchases", "campaigns", "assignments", "touches", "customers"]},
             lambda house, day: effect_steps.build_incrementality(house.engine, as_of=day),
             name="incrementality",
             days=days,

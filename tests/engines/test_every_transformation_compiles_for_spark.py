@@ -34,6 +34,7 @@ from o2o_mining.attribution.funnel import FunnelLogs, funnel_counts
 from o2o_mining.attribution.funnel import people as people_of_funnel
 from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.attribution.orders import OrderLogs, online_orders
+from o2o_mining.attribution.places import city_purchases, place_customers, place_weeks, store_purchases
 from o2o_mining.attribution.roles import closing_touches, lengths
 from o2o_mining.attribution.sides import margins, offers_received, sides
 from o2o_mining.attribution.spending import weekly_returns
@@ -234,6 +235,10 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "attribution.bought_by_all": lambda: bought_by_all(
         feed("purchases")[0], feed("touches")[0], spans(*feed("campaigns"), as_of=DAY)
     ),
+    "attribution.store_purchases": lambda: _store_purchases(),
+    "attribution.city_purchases": lambda: city_purchases(*feed("purchases", "customers", "touches")),
+    "attribution.place_weeks": lambda: place_weeks(_store_purchases(), spans(*feed("campaigns"), as_of=DAY)),
+    "attribution.place_customers": lambda: place_customers(_store_purchases(), spans(*feed("campaigns"), as_of=DAY)),
     "attribution.margins": lambda: margins(*feed("purchases", "merchants"), default_share=0.3),
     "attribution.offers_received": lambda: _offers_received(),
     "attribution.sides": lambda: sides(
@@ -381,6 +386,11 @@ def already_asked() -> ibis.Table:
 
 def _offers_received() -> ibis.Table:
     return offers_received(*feed("touches", "sends", "coupon_lifecycle", "campaigns"), as_of=DAY)
+
+
+def _store_purchases() -> ibis.Table:
+    campaigns = spans(*feed("campaigns"), as_of=DAY)
+    return store_purchases(feed("purchases")[0], campaigns.filter(campaigns.campaign_id == "c"), campaigns)
 
 
 def _known() -> Known:

@@ -22,14 +22,17 @@ def campaign_effects(found: pd.DataFrame) -> go.Figure:
     found
         The columns of ``incrementality`` without as_of.
     """
-    rows = found[found["outcome"] == "purchases"].drop_duplicates("campaign_id", keep="last").head(_MOST_BARS)
+    every = found[found["outcome"] == "purchases"]
+    by_places = every[every["method"] == "synthetic_control"]
+    rows = every.drop(by_places.index).drop_duplicates("campaign_id", keep="last").head(_MOST_BARS)
     figure = go.Figure()
-    for label in ("experiment", "observational"):
-        some = rows[rows["label"] == label]
+    traces = {label: rows[rows["label"] == label] for label in ("experiment", "observational")}
+    traces["observational, by places"] = by_places[by_places["label"] == "observational"].head(_MOST_BARS)
+    for name, some in traces.items():
         figure.add_scatter(
             x=some["effect"],
             y=some["campaign_id"],
-            name=label,
+            name=name,
             mode="markers",
             error_x={
                 "array": some["effect_high"] - some["effect"],
