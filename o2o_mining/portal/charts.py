@@ -181,7 +181,10 @@ def banded(days: Sequence[date], values: Sequence[float], lows: Sequence[float],
         "hovertemplate": "%{x}: %{y:.2f}<extra></extra>",
     }
     data = [{**edge, "y": list(lows)}, {**edge, "y": list(highs), "fill": "tonexty", "fillcolor": LINK}, line]
-    return {
-        "data": data,
-        "layout": {"yaxis": {"zeroline": True, "zerolinewidth": 2}, "showlegend": False, "height": 280},
+    layout = {
+        "xaxis": {"tickformat": "%Y-%m-%d", "nticks": 6},  # names of months would be English in every language
+        "yaxis": {"rangemode": "tozero", "zeroline": True, "zerolinewidth": 2},
+        "showlegend": False,
+        "height": 280,
     }
+    return {"data": data, "layout": layout}

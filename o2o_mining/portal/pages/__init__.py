@@ -11,6 +11,7 @@ from o2o_mining.portal.pages import (
     offers,
     oidc,
     overview,
+    quality,
     segments,
 )
 from o2o_mining.portal.snapshot import Snapshot
@@ -25,6 +26,7 @@ ROUTERS = (
     offers.router,
     campaigns.router,
     merchants.router,
+    quality.router,
 )
 
 

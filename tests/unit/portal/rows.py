@@ -17,7 +17,7 @@ Tables = dict[str, Rows | Mapping[date, Rows]]
 
 def page_tables() -> Tables:
     """Return all of them."""
-    return {**offers_tables(), **campaign_tables(), **merchant_tables()}
+    return {**offers_tables(), **campaign_tables(), **merchant_tables(), **quality_tables()}
 
 
 def offers_tables() -> Tables:
@@ -276,4 +276,32 @@ def _catchment(store_id: str, merchant_id: str, radius: float) -> dict[str, Any]
         "store_id": store_id, "merchant_id": merchant_id, "category": "cafe", "redemptions": 40, "customers": 30,
         "radius_m": radius, "radius_m_low": radius - 50, "radius_m_high": radius + 50, "half_radius_m": radius / 2,
         "basis": "model",
+    }  # fmt: skip
+
+
+def quality_tables() -> Tables:
+    """Return what became of three files, and what was rejected of two of them, with persons in it."""
+
+    def rejected(feed: str, line: int, reason: str, raw: str) -> dict[str, Any]:
+        return {
+            "rejection_id": f"{feed}{line}", "feed": feed, "file": f"{feed}.csv", "line": line, "reason": reason,
+            "column": reason.partition(":")[2] or None, "raw": raw,
+        }  # fmt: skip
+
+    return {
+        "data_quality": [
+            {"feed": "customers", "file": "customers.csv", "rows_read": 100, "rows_accepted": 95, "rows_quarantined": 3,
+             "rows_duplicate": 2, "orphans": 0},
+            {"feed": "online_orders", "file": "online_orders.csv", "rows_read": 900, "rows_accepted": 899,
+             "rows_quarantined": 1, "rows_duplicate": 0, "orphans": 4},
+            {"feed": "stores", "file": "stores.csv", "rows_read": 10, "rows_accepted": 10, "rows_quarantined": 0,
+             "rows_duplicate": 0, "orphans": 0},
+            {"feed": "(all)", "file": "(all)", "traced_share": 0.75},
+        ],
+        "quarantine": [
+            rejected("customers", 2, "bad_type:joined_at", "c9,2025-13-01,1983,f,+886 901 555 000,ann@example.com"),
+            rejected("customers", 3, "bad_type:joined_at", "c10,soon,1990,m,王小明"),
+            rejected("customers", 4, "malformed_line", "\"Ann Lee"),
+            rejected("online_orders", 7, "bad_type:ordered_at", "o1,c0,m8,yesterday,call +886 901 555 001"),
+        ],
     }  # fmt: skip

@@ -92,7 +92,7 @@ def test_a_merchants_user_is_not_led_to_what_is_not_shown(shop: Visitor) -> None
 
 
 def test_a_merchants_user_takes_the_own_scorecard_and_no_other(shop: Visitor) -> None:
-    shop.get("/merchants/m1")
+    assert 'action="/download/merchants/m1"' in shop.get("/merchants/m1").text
     answer = shop.post("/download/merchants/m1", **{"as": "csv"})
     assert answer.status_code == 200
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
