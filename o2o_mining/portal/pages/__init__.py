@@ -34,3 +34,4 @@ def prepare(snapshot: Snapshot) -> None:
     """Do what takes long before anybody sees a snapshot."""
     overview.prepare(snapshot)
     segments.prepare(snapshot)
+    offers.prepare(snapshot)

@@ -277,6 +277,19 @@ def download(request: Request, campaign_id: str, wanted: Annotated[str, Form(ali
     return downloaded(portal, viewer, f"offers {campaign_id}", order, offers_list(campaign_id))
 
 
+def prepare(snapshot: Snapshot) -> None:
+    """Ask beforehand what takes longest: what the latest plan of each campaign adds up to."""
+    if not snapshot.days(TABLE):
+        return
+    day, before = snapshot.chosen(TABLE, "")
+    for row in listed(snapshot, _PLANS, (day, day, day), {}).rows:
+        campaign_id = row["campaign_id"]
+        snapshot.row(_TOTALS, day, campaign_id)
+        snapshot.rows(_NOT_SENT, day, campaign_id, day, campaign_id)
+        snapshot.rows(_CURVE, day, campaign_id)
+        _compared(snapshot, campaign_id, day, before)
+
+
 def _planned(snapshot: Snapshot, campaign_id: str) -> date:
     """Return the day of the latest plan; lists are of it alone."""
     day, _ = snapshot.chosen(TABLE, "")
