@@ -55,6 +55,11 @@ class Server:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 
+    def forget_peak(self) -> float:
+        """Count the most memory from here on, and return what it is now."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        return self.peak_mb
+
 
 def measure() -> Iterator[str]:
     """Run the portal over a snapshot of half a million customers, and be its users on the same machine."""
@@ -101,9 +106,10 @@ def _pages(server: Server) -> Iterator[str]:
 
 
 def _download(server: Server) -> Iterator[str]:
-    header, before = f"Authorization: Bearer {server.token}", server.peak_mb
+    header = f"Authorization: Bearer {server.token}"
     for wanted in ("csv", "google-customer-match"):
         path = f"/api/v1/files/segments/lifecycle/active?as={wanted}"
+        before = server.forget_peak()
         took = asyncio.run(_load(server.port, header, lambda path=path: path, users=1, think=0.0, seconds=0.0))
         memory = f"{before:.0f} to {server.peak_mb:.0f} MB"
         yield f"download of {CUSTOMERS:,} rows as {wanted}: {took[0]:.1f} s, memory {memory}"
