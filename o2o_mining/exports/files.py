@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -26,6 +26,7 @@ CELL_LENGTH = 32_767
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _TORN = re.compile(r'[,;\t"\r\n]')
 _BATCH = 10_000
+_GROUP = 100_000  # rows of a row group of Parquet
 _DIGITS = 12
 _CREATED = datetime(2000, 1, 1)  # a workbook holds the moment it was made; the same rows must give the same bytes
 _NUMBER_FORMATS = {"money": "#,##0.00", "double": "#,##0.00##", "int": "0"}
@@ -65,7 +66,29 @@ def neutral(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def write_csv(path: Path, rows: pa.Table, fields: Sequence[Field], _title: str) -> int:
+@dataclass(frozen=True)
+class Stream:
+    """Rows of a file that need not lie in memory together.
+
+    Attributes
+    ----------
+    schema, num_rows
+        Their columns, and how many come.
+    batches
+        The rows; they can be gone through once.
+    """
+
+    schema: pa.Schema
+    num_rows: int
+    batches: Iterable[pa.RecordBatch]
+
+    @classmethod
+    def of(cls, rows: pa.Table) -> Stream:
+        """Return the rows of a table."""
+        return cls(rows.schema, rows.num_rows, rows.to_batches())
+
+
+def write_csv(path: Path, rows: Stream, fields: Sequence[Field], _title: str) -> int:
     """Write UTF-8 with a byte order mark and RFC 4180 lines; return how many cells were neutralised."""
     changed = 0
     with path.open("w", encoding="utf-8-sig", newline="") as file:
@@ -83,7 +106,7 @@ def write_csv(path: Path, rows: pa.Table, fields: Sequence[Field], _title: str) 
     return changed
 
 
-def write_xlsx(path: Path, rows: pa.Table, fields: Sequence[Field], title: str) -> int:
+def write_xlsx(path: Path, rows: Stream, fields: Sequence[Field], title: str) -> int:
     """Write a workbook with numbers as numbers and days as days; return how many cells were neutralised.
 
     Raises
@@ -96,10 +119,11 @@ def write_xlsx(path: Path, rows: pa.Table, fields: Sequence[Field], title: str) 
         book.set_properties({"created": _CREATED})
         heading = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
         formats = [book.add_format({"num_format": _cell_format(field)}) for field in fields]
-        widths = _widths(rows, fields)
+        widths: list[int] = []
         changed, sheet, line = 0, None, ROWS_PER_SHEET
         sheets = _sheet_names(title)
         for batch in _batches(rows):
+            widths = widths or _widths(batch, fields)
             for values in zip(*batch, strict=True):
                 if sheet is None or line == ROWS_PER_SHEET:
                     sheet, line = _new_sheet(book, next(sheets), fields, widths, heading), 0
@@ -108,11 +132,11 @@ def write_xlsx(path: Path, rows: pa.Table, fields: Sequence[Field], title: str) 
                     if value is not None:
                         changed += _write_cell(sheet, line, i, fields[i], value, formats[i])
         if sheet is None:
-            _new_sheet(book, next(sheets), fields, widths, heading)
+            _new_sheet(book, next(sheets), fields, _widths([[] for _ in fields], fields), heading)
     return changed
 
 
-def write_parquet(path: Path, rows: pa.Table, fields: Sequence[Field], title: str) -> int:
+def write_parquet(path: Path, rows: Stream, fields: Sequence[Field], title: str) -> int:
     """Write Parquet with the headings as names; the contract's names are in the metadata of the columns."""
     schema = pa.schema(
         [
@@ -121,11 +145,13 @@ def write_parquet(path: Path, rows: pa.Table, fields: Sequence[Field], title: st
         ],
         metadata={"title": title},
     )
-    pq.write_table(pa.table(rows.combine_chunks().columns, schema=schema), path, compression="zstd")
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for group in _cut(rows.batches, _GROUP):
+            writer.write_table(pa.table(group.columns, schema=schema))
     return 0
 
 
-WRITERS: dict[str, Callable[[Path, pa.Table, Sequence[Field], str], int]] = {
+WRITERS: dict[str, Callable[[Path, Stream, Sequence[Field], str], int]] = {
     "csv": write_csv,
     "xlsx": write_xlsx,
     "parquet": write_parquet,
@@ -143,9 +169,26 @@ def _line(cells: Sequence[str]) -> str:
     return ",".join(quoted) + "\r\n"
 
 
-def _batches(rows: pa.Table) -> Iterator[list[list[Any]]]:
-    for batch in rows.to_batches(max_chunksize=_BATCH):
-        yield [column.to_pylist() for column in batch.columns]
+def _batches(rows: Stream) -> Iterator[list[list[Any]]]:
+    for part in _cut(rows.batches, _BATCH):
+        yield [column.to_pylist() for column in part.columns]
+
+
+def _cut(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.Table]:
+    """Yield the rows in parts of one size, but for the last: however they come, the file has the same bytes."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        rest = batch
+        while rest.num_rows:
+            held.append(rest.slice(0, size - rows))
+            rows += held[-1].num_rows
+            rest = rest.slice(held[-1].num_rows)
+            if rows == size:
+                yield pa.Table.from_batches(held).combine_chunks()
+                held, rows = [], 0
+    if held:
+        yield pa.Table.from_batches(held).combine_chunks()
 
 
 def _text(field: Field, value: Any) -> str:
@@ -210,12 +253,11 @@ def _write_cell(sheet: Any, line: int, place: int, field: Field, value: Any, cel
     return 0
 
 
-def _widths(rows: pa.Table, fields: Sequence[Field]) -> list[int]:
+def _widths(columns: Sequence[Sequence[Any]], fields: Sequence[Field]) -> list[int]:
     """Return widths in characters that fit the first rows and half of the heading, which wraps."""
-    first = rows.slice(0, 200)
     widths = []
-    for field, column in zip(fields, first.columns, strict=True):
-        longest = max((_width(_text(field, value)) for value in column.to_pylist() if value is not None), default=0)
+    for field, column in zip(fields, columns, strict=True):
+        longest = max((_width(_text(field, value)) for value in column[:200] if value is not None), default=0)
         if field.type in ("double", "money"):
             longest = min(longest, 14)  # shown with two to four decimals
         widths.append(min(max(longest, _width(field.heading) // 2 + 3, 8) + 2, 48))

@@ -15,15 +15,14 @@ from o2o_mining.core.settings import Settings
 from o2o_mining.engine.consent import MARKETING
 from o2o_mining.engine.home import Home
 from o2o_mining.exports.audiences import Audience, release_audience
-from o2o_mining.exports.release import Content, ExportReport, Order, Words, named, release, slice_day
+from o2o_mining.exports.release import Content, ExportReport, Order, Words, named_stream, release, slice_day
 from o2o_mining.exports.standing import (
     LISTED,
     consent_said,
-    counted,
     left_out,
-    listed,
     notes,
     refuse_nobody,
+    standings,
     with_standing,
 )
 
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 # Scheme -> column of `segments`, in the order in which a code is looked for.
 SCHEMES = {"rfm": "segment_code", "cluster": "cluster", "lifecycle": "lifecycle_stage", "rule": "rule_segments"}
+
+_BATCH = 50_000
 
 _LISTED = (
     "customer_id", "segment_code", "recency_days", "frequency", "monetary", "r_score", "f_score", "m_score",
@@ -137,9 +138,7 @@ def _release(home: Home, segment: str, order: Order, day: date, segment_name: Wo
     scheme, code, found = find_segment([everybody], segment, segment_name, said=f"as of {day}")
     members = everybody.filter(is_member(everybody, scheme, code))
     asked = _with_standing(home, members, order.purpose, order.settings)
-    known = asked.select("consent") if order.platform else asked.select(*_LISTED).order_by("customer_id")
-    rows = known.to_pyarrow()
-    counts = counted(rows)
+    counts = standings(asked)
     refuse_nobody(counts, purpose=order.purpose, said=f"segment {code} as of {day}")
     about: dict[str, Any] = {
         "stem": f"segment-{'' if scheme == 'rfm' else f'{scheme}-'}{code}-{day}",
@@ -157,8 +156,10 @@ def _release(home: Home, segment: str, order: Order, day: date, segment_name: Wo
     if order.platform:
         people = asked.filter(asked.consent.isin(LISTED)).select("customer_id")
         return release_audience(Audience(people=people, **about), order, home)
+    rows = asked.filter(asked.consent.isin(LISTED)).select(*_LISTED).order_by("customer_id")
+    n_rows = sum(counts.get(basis, 0) for basis in LISTED)
     words = {"segment_code": segment_name}
-    shown, fields = named(listed(rows), "segments", order, types={"consent": "text"}, words=words)
+    shown, fields = named_stream(home.batches(rows, _BATCH), n_rows, "segments", order, words=words)
     return release(Content(title=segment_name(code, order.spoken), rows=shown, fields=fields, **about), order, home)
 
 

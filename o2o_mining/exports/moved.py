@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from o2o_mining.engine.consent import MARKETING
+from o2o_mining.exports.files import Stream
 from o2o_mining.exports.release import Content, ExportReport, Order, Words, named, release
 from o2o_mining.exports.standing import consent_said, counted, left_out, listed, with_standing
 
@@ -70,7 +71,7 @@ def export_moved(
     content = Content(
         stem=f"moved-{'' if scheme == 'rfm' else f'{scheme}-'}{code}-{days[0]}-{days[1]}",
         title=segment_name(code, order.spoken),
-        rows=shown,
+        rows=Stream.of(shown),
         fields=fields,
         said=said,
         left_out=left_out(counts),

@@ -11,6 +11,7 @@ import ibis
 
 from o2o_mining.core.errors import UsageError
 from o2o_mining.exports.audiences import Audience, release_audience
+from o2o_mining.exports.files import Stream
 from o2o_mining.exports.headings import title
 from o2o_mining.exports.release import Content, ExportReport, Order, Words, named, release, slice_day
 from o2o_mining.exports.standing import (
@@ -134,7 +135,7 @@ def _release(
     words = {} if reason_text is None else {"reason_codes": reason_text}
     filled, fields = named(listed(known), TABLE, order, types={"consent": "text"}, words=words)
     name = title(TABLE, order.spoken)
-    return release(Content(title=name, rows=filled, fields=fields, **about), order, home)
+    return release(Content(title=name, rows=Stream.of(filled), fields=fields, **about), order, home)
 
 
 def export_plan(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from o2o_mining.core.languages import known_language
 from o2o_mining.core.moments import parse_day
 from o2o_mining.engine.consent import MARKETING
 from o2o_mining.engine.origin import rerun
-from o2o_mining.exports.files import WRITERS, Field
+from o2o_mining.exports.files import WRITERS, Field, Stream
 from o2o_mining.exports.headings import code_names, heading
 from o2o_mining.exports.specs import Spec, read_spec
 
@@ -38,7 +39,7 @@ Words = Callable[[str, str], str]
 
 # The layout of files for people. The version changes when the same rows would give other bytes.
 SPEC = "people"
-SPEC_VERSION = 2
+SPEC_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class Content:
 
     stem: str
     title: str
-    rows: pa.Table
+    rows: Stream
     fields: Sequence[Field]
     said: Mapping[str, Any]
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -199,7 +200,9 @@ def release(content: Content, order: Order, home: Home) -> ExportReport:
         If the folder cannot be written to.
     """
     path = order.path(home.path, content.stem)
-    with making(path, dry_run=order.dry_run) as folder:
+    if order.dry_run:
+        return _report(content, path, content.said, content.notes, dry_run=True)
+    with making(path, dry_run=False) as folder:
         made = folder / path.name
         neutralised = WRITERS[order.format](made, content.rows, content.fields, content.title)
         said = {
@@ -216,6 +219,12 @@ def release(content: Content, order: Order, home: Home) -> ExportReport:
     notes = content.notes
     if neutralised:
         notes += (f"{neutralised} cells that a spreadsheet would take for a formula begin with an apostrophe",)
+    return _report(content, path, manifest, notes)
+
+
+def _report(
+    content: Content, path: Path, manifest: Mapping[str, Any], notes: tuple[str, ...], *, dry_run: bool = False
+) -> ExportReport:
     return ExportReport(
         path=path,
         manifest_path=path.with_name(path.name + MANIFEST),
@@ -224,7 +233,7 @@ def release(content: Content, order: Order, home: Home) -> ExportReport:
         notes=notes,
         manifest=manifest,
         files=(path,),
-        dry_run=order.dry_run,
+        dry_run=dry_run,
     )
 
 
@@ -320,13 +329,34 @@ def named(
         names = code_names(name, order.spoken)
         if name in words:
             names = _said_by(words[name], rows[name], order.spoken)
-        if names:
+        if names or name in words:
             beside = re.sub("_codes?$", "", name) + "_name"
             columns[beside] = pa.array([_in_words(held, names) for held in rows[name].to_pylist()], pa.string())
             declared[beside] = "text"
     currency = order.settings.currency
     fields = [Field(name, declared[name], heading(table, name, order.spoken, currency=currency)) for name in columns]
     return pa.table(columns), fields
+
+
+def named_stream(
+    reader: pa.RecordBatchReader, n_rows: int, table: str, order: Order, *, words: Mapping[str, Words]
+) -> tuple[Stream, list[Field]]:
+    """Return rows that come a batch at a time with names beside their codes, as ``named`` does, and their fields.
+
+    Parameters
+    ----------
+    reader, n_rows
+        Columns of one table, with codes and ``consent``; how many rows come.
+    table, order, words
+        As ``named`` has them.
+    """
+
+    def named_batch(rows: pa.Table) -> tuple[pa.Table, list[Field]]:
+        return named(rows, table, order, types={"consent": "text"}, words=words)
+
+    shape, fields = named_batch(reader.schema.empty_table())
+    parts = (named_batch(pa.Table.from_batches([batch]))[0].to_batches() for batch in reader)
+    return Stream(shape.schema, n_rows, chain.from_iterable(parts)), fields
 
 
 def _said_by(word: Words, column: pa.ChunkedArray, language: str) -> dict[str, str]:

@@ -95,6 +95,12 @@ def counted(rows: pa.Table) -> dict[str, int]:
     return {entry["values"]: entry["counts"] for entry in sorted(counts, key=lambda entry: str(entry["values"]))}
 
 
+def standings(rows: ir.Table) -> dict[str, int]:
+    """Return how many rows there are of each standing, counted where they lie."""
+    counts = rows.group_by("consent").aggregate(n=rows.count()).order_by("consent").to_pyarrow().to_pylist()
+    return {entry["consent"]: entry["n"] for entry in counts}
+
+
 def listed(rows: pa.Table) -> pa.Table:
     """Return the rows of those who may be listed."""
     return rows.filter(pc.is_in(rows["consent"], pa.array(LISTED)))

@@ -15,6 +15,7 @@ from o2o_mining.contracts.schema import Kind, Table
 from o2o_mining.core.errors import O2OError, UsageError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.home import Home
+from o2o_mining.exports.files import Stream
 from o2o_mining.exports.headings import title
 from o2o_mining.exports.release import Content, ExportReport, Order, named, release, slice_day
 
@@ -155,7 +156,7 @@ def _content(
     return Content(
         stem="-".join([table, *([str(day)] if day else []), *(f"{k}={v}" for k, v in sorted(where.items()))]),
         title=title(table, order.spoken),
-        rows=filled,
+        rows=Stream.of(filled),
         fields=fields,
         said=said,
         left_out=left_out,

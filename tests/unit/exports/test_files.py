@@ -202,7 +202,7 @@ def test_the_manifest_tells_what_the_file_is(publish: Publish, format_: str) -> 
     assert manifest == report.manifest
     assert manifest["sha256"] == hashlib.sha256(report.path.read_bytes()).hexdigest()
     assert {key: manifest[key] for key in ("rows", "spec", "spec_version", "format", "language", "table")} == {
-        "rows": 2, "spec": "people", "spec_version": 2, "format": format_, "language": "en", "table": "segments",
+        "rows": 2, "spec": "people", "spec_version": 3, "format": format_, "language": "en", "table": "segments",
     }  # fmt: skip
     assert manifest["snapshot"] == home.manifest["snapshot"]
     assert (manifest["segment"], manifest["as_of"], manifest["requested_by"]) == ("champions", "2018-01-01", "ann")
