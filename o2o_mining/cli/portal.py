@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from o2o_mining.portal import Access
 
 FIRST_USER = "admin"
+# Addresses to listen on that no browser can open.
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - such a one is refused without TLS or a proxy
 
 
 @click.command()
@@ -43,7 +45,8 @@ def portal(
     refuse_open_door(host, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy)
     path = home_path(home)
     access = Access(path, secure=bool(tls_cert or behind_proxy))
-    address = f"{'https' if tls_cert else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    reached = "localhost" if host in _EVERYWHERE else f"[{host}]" if ":" in host else host
+    address = f"{'https' if tls_cert else 'http'}://{reached}:{port}"
     click.echo(f"The portal of {path} is at {address}/  (stop it with Ctrl-C)")
     for name, secret in new_links(access, link_for):
         click.echo(f"One-time link for {name}, good for two days: {address}/welcome?token={secret}")
