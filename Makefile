@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test coverage lint dev bench clean
+.PHONY: help run test browser coverage lint dev bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test coverage: export OMP_NUM_THREADS := 1
 
 test: lint ## check style, types and doors, then run all tests
 	$(PY) -m pytest $(TWO_AT_ONCE)
+
+browser: $(VENV)/.dev-stamp ## run the tests of the portal in a browser; needs the system's Chromium
+	$(PY) -m pytest -m browser tests/browser
 
 coverage: $(VENV)/.dev-stamp ## run all tests and show which lines none of them reaches; takes three quarters longer
 	$(PY) -m pytest $(TWO_AT_ONCE) --cov --cov-report=term

@@ -65,7 +65,7 @@ def measure() -> Iterator[str]:
     """Run the portal over a snapshot of half a million customers, and be its users on the same machine."""
     with TemporaryDirectory() as folder:
         home = Path(folder)
-        _publish(home)
+        publish(home)
         with _running(home) as server:
             yield from _offers(server)
             yield from _pages(server)
@@ -193,31 +193,31 @@ def _customer(number: int) -> str:
     return f"U{number:06}"
 
 
-def _publish(home: Path) -> None:
-    """Publish half a million customers on two days: segments, churn, two purchases and one approved offer each."""
+def publish(home: Path, customers: int = CUSTOMERS) -> None:
+    """Publish many customers on two days: segments, churn, two purchases and one approved offer each."""
     draw = np.random.default_rng(0)
-    ids = np.array([_customer(number) for number in range(CUSTOMERS)])
-    money = [Decimal(int(cents)) / 100 for cents in draw.integers(100, 100_000, CUSTOMERS)]
-    codes = draw.choice(CODES, CUSTOMERS)
+    ids = np.array([_customer(number) for number in range(customers)])
+    money = [Decimal(int(cents)) / 100 for cents in draw.integers(100, 100_000, customers)]
+    codes = draw.choice(CODES, customers)
     engine = DuckDBEngine(":memory:", Settings())
     members = {
-        "customer_id": ids, "segment_code": codes, "lifecycle_stage": ["active"] * CUSTOMERS, "monetary": money,
-        "recency_days": draw.integers(0, 365, CUSTOMERS), "frequency": draw.integers(1, 40, CUSTOMERS),
-        "rule_segments": [["discount_only"] if number % 3 else [] for number in range(CUSTOMERS)],
+        "customer_id": ids, "segment_code": codes, "lifecycle_stage": ["active"] * customers, "monetary": money,
+        "recency_days": draw.integers(0, 365, customers), "frequency": draw.integers(1, 40, customers),
+        "rule_segments": [["discount_only"] if number % 3 else [] for number in range(customers)],
     }  # fmt: skip
     for day in (BEFORE, DAY):
         _write(engine, "segments", members, day)
         _write(engine, "segment_profiles", _profiles(codes), day)
     moved = {"previous_as_of": [BEFORE] * 4, "scheme": ["rfm"] * 4, "from_code": CODES, "to_code": CODES[::-1]}
     _write(engine, "segment_migration", {**moved, "customers": [9] * 4}, DAY)
-    leaving = {"customer_id": ids, "churn_probability": draw.random(CUSTOMERS), "clv_365d": money}
+    leaving = {"customer_id": ids, "churn_probability": draw.random(customers), "clv_365d": money}
     _write(engine, "churn_scores", leaving, DAY)
-    _write(engine, "targeted_offers", {"customer_id": ids, "reason_codes": [["distance:850"]] * CUSTOMERS}, DAY)
-    _write(engine, "customers", {"customer_id": ids, "consent_marketing": [True] * CUSTOMERS})
+    _write(engine, "targeted_offers", {"customer_id": ids, "reason_codes": [["distance:850"]] * customers}, DAY)
+    _write(engine, "customers", {"customer_id": ids, "consent_marketing": [True] * customers})
     contacts = {"customer_id": ids, "email": [f"{id_}@example.com" for id_ in ids]}
     _write(engine, "customer_contacts", contacts)
-    at = np.datetime64(DAY) - draw.integers(1, 180 * 86_400, 2 * CUSTOMERS).astype("timedelta64[s]")
-    bought = {"purchase_id": [f"o:{number}" for number in range(2 * CUSTOMERS)], "customer_id": np.tile(ids, 2)}
+    at = np.datetime64(DAY) - draw.integers(1, 180 * 86_400, 2 * customers).astype("timedelta64[s]")
+    bought = {"purchase_id": [f"o:{number}" for number in range(2 * customers)], "customer_id": np.tile(ids, 2)}
     _write(engine, "purchases", {**bought, "purchased_at": at.astype("datetime64[us]"), "net_amount": money * 2})
     engine.publish(home / "snapshots", inputs=[], now=DAY, keep=5, run_id="bench")
     engine.close()
@@ -229,7 +229,7 @@ def _publish(home: Path) -> None:
 def _profiles(codes: np.ndarray[Any, Any]) -> dict[str, Any]:
     sizes = [int((codes == code).sum()) for code in CODES]
     schemes, names = [*["rfm"] * len(CODES), "lifecycle"], [*CODES, "active"]
-    return {"scheme": schemes, "segment_code": names, "customers": [*sizes, CUSTOMERS]}
+    return {"scheme": schemes, "segment_code": names, "customers": [*sizes, len(codes)]}
 
 
 def _write(engine: DuckDBEngine, table: str, given: dict[str, Any], day: date | None = None) -> None:
