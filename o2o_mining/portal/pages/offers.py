@@ -69,21 +69,21 @@ _PLANS = Listing(
     key=("campaign_id",),
 )
 
+_PLAN = "SELECT * FROM targeted_offers WHERE as_of = CAST(? AS DATE) AND campaign_id = ? AND (? = '' OR channel = ?)"
+# The offers of who is new, kept or gone since the plan before; of who is gone those of then.
+_CHANGED = f"""
+    WITH now AS ({_PLAN}), before AS ({_PLAN})
+    SELECT now.*, CASE WHEN b.customer_id IS NULL THEN 'new' ELSE 'kept' END AS change
+    FROM now LEFT JOIN (
+        SELECT DISTINCT customer_id FROM targeted_offers WHERE as_of = CAST(? AS DATE) AND campaign_id = ?
+    ) b USING (customer_id)
+    UNION ALL
+    SELECT before.*, 'gone' AS change FROM before ANTI JOIN (
+        SELECT customer_id FROM targeted_offers WHERE as_of = CAST(? AS DATE) AND campaign_id = ?
+    ) USING (customer_id)
+"""
 _OFFERS = Listing(
-    query="""
-        WITH now AS (
-            SELECT * FROM targeted_offers WHERE as_of = CAST(? AS DATE) AND campaign_id = ?
-        ), before AS (
-            SELECT * FROM targeted_offers WHERE as_of = CAST(? AS DATE) AND campaign_id = ?
-        ), both_plans AS (
-            SELECT now.*, CASE WHEN b.customer_id IS NULL THEN 'new' ELSE 'kept' END AS change
-            FROM now LEFT JOIN (SELECT DISTINCT customer_id FROM before) b USING (customer_id)
-            UNION ALL
-            SELECT before.*, 'gone' AS change FROM before ANTI JOIN now USING (customer_id)
-        )
-        SELECT * FROM both_plans
-        WHERE CASE WHEN ? = '' THEN change <> 'gone' ELSE change = ? END AND (? = '' OR channel = ?)
-    """,
+    query=_PLAN,
     columns=(
         Column("customer_id", "text", "offers.customer"),
         Column("coupon_id", "text", "offers.coupon"),
@@ -180,8 +180,8 @@ def campaign_offers(
     if totals is None or not (totals["offers"] or not_sent):
         raise HTTPException(404)
     wanted = change if change in CHANGES else ""
-    values = (day, campaign_id, before, campaign_id, wanted, wanted, channel, channel)
-    shown = _in_words(listed(snapshot, _OFFERS, values, dict(request.query_params)), speech)
+    listing, values = _asked_for(campaign_id, day, before, wanted, channel)
+    shown = _in_words(listed(snapshot, listing, values, dict(request.query_params)), speech)
     if viewer.user:
         seen = f"page {shown.page}" + (f", search {shown.searched}" if shown.searched else "")
         portal.access.audit.note(
@@ -278,7 +278,7 @@ def download(request: Request, campaign_id: str, wanted: Annotated[str, Form(ali
 
 
 def prepare(snapshot: Snapshot) -> None:
-    """Ask beforehand what takes longest: what the latest plan of each campaign adds up to."""
+    """Ask beforehand what takes longest: what the latest plan of each campaign adds up to, and its best offers."""
     if not snapshot.days(TABLE):
         return
     day, before = snapshot.chosen(TABLE, "")
@@ -288,6 +288,9 @@ def prepare(snapshot: Snapshot) -> None:
         snapshot.rows(_NOT_SENT, day, campaign_id, day, campaign_id)
         snapshot.rows(_CURVE, day, campaign_id)
         _compared(snapshot, campaign_id, day, before)
+        _channels(snapshot, campaign_id, day)
+        listing, values = _asked_for(campaign_id, day, before, "", "")
+        listed(snapshot, listing, values, {})
 
 
 def _planned(snapshot: Snapshot, campaign_id: str) -> date:
@@ -306,6 +309,17 @@ def _approvals(portal: Portal, day: date) -> dict[str, dict[str, Any]]:
 
 def _state(approval: dict[str, Any] | None, speech: Speech) -> str:
     return speech.t("offers.approved_by", name=approval["approved_by"]) if approval else speech.t("offers.open")
+
+
+def _asked_for(
+    campaign_id: str, day: date, before: date | None, change: str, channel: str
+) -> tuple[Listing, tuple[Any, ...]]:
+    """Return the offers asked for as a table, and the values of its query."""
+    now, then = (day, campaign_id, channel, channel), (before, campaign_id, channel, channel)
+    if not change:
+        return _OFFERS, now
+    changed = replace(_OFFERS, query=f"SELECT * FROM ({_CHANGED}) WHERE change = ?")
+    return changed, (*now, *then, *then[:2], *now[:2], change)
 
 
 def _in_words(shown: Shown, speech: Speech) -> Shown:
