@@ -30,6 +30,10 @@ COMPLEMENT = "group_that_would_give_a_smaller_one_away"
 
 # Columns that lead to one person. A basket_id is the order or the visit of one customer.
 _OF_ONE_PERSON = {"customer_id", "customer_ids", "referrer_id", "basket_id"}
+# What says how many people a row describes, in whichever of these columns a table has; a journey is one person's.
+_HOW_MANY = ("customers", "people", "journeys")
+# Tables of which one row tells of the next, as who was lost on the way does: shown together, or not at all.
+_TOLD_TOGETHER = {"funnel": ("as_of", "window_start", "dimension", "id")}
 # Tables whose groups add up to a whole, and the columns that say which whole.
 _WHOLES = {
     "segment_profiles": ("as_of", "scheme"),
@@ -151,7 +155,7 @@ def _content(
         "purpose": None,
         "consent": {"basis": "none needed: no row is about one customer"},
     }
-    if "customers" in contract(table).column_names:
+    if _how_many(table):
         said["k_min"] = k_min
     return Content(
         stem="-".join([table, *([str(day)] if day else []), *(f"{k}={v}" for k, v in sorted(where.items()))]),
@@ -186,6 +190,10 @@ def _day(home: Home, table: str, as_of: date | str | None) -> date | None:
     return None
 
 
+def _how_many(table: str) -> str | None:
+    return next((name for name in _HOW_MANY if name in contract(table).column_names), None)
+
+
 def _marked(rows: ir.Table, table: str, k_min: int) -> ir.Table:
     """One row with ``_left_out``: null, or why the group that it describes must not be shown.
 
@@ -193,16 +201,23 @@ def _marked(rows: ir.Table, table: str, k_min: int) -> ir.Table:
     the rest. So the smallest others are left out too, until those left out are at least ``k_min`` people together.
     """
     nothing = ibis.null("string")
-    if "customers" not in rows.columns:
+    counted = _how_many(table)
+    if counted is None:
         return rows.mutate(_left_out=nothing)
-    small = rows.customers < k_min
+    people = rows[counted]
+    small = people < k_min
+    if table in _TOLD_TOGETHER:
+        small = people.between(1, k_min - 1)
+        any_small = small.any().over(group_by=[rows[name] for name in _TOLD_TOGETHER[table]])
+        reason = ibis.cases((small, ibis.literal(TOO_SMALL)), (any_small, ibis.literal(COMPLEMENT)), else_=nothing)
+        return rows.mutate(_left_out=reason)
     reason = ibis.cases((small, ibis.literal(TOO_SMALL)), else_=nothing)
     if table in _WHOLES:
         whole = [rows[name] for name in _WHOLES[table]]
         others = [rows[name] for name in contract(table).key if name not in _WHOLES[table]]
         any_small = small.any().over(group_by=whole)
-        smaller = rows.customers.sum().over(
-            group_by=whole, order_by=[rows.customers, *others], rows=(None, -1)
+        smaller = people.sum().over(
+            group_by=whole, order_by=[people, *others], rows=(None, -1)
         ).fill_null(0)  # fmt: skip
         gives_away = any_small & (smaller < k_min)
         reason = ibis.cases(

@@ -117,3 +117,19 @@ def test_groups_of_k_min_are_large_enough(publish: Publish) -> None:
     home = publish(segment_profiles=[profile("a", 10), profile("b", 10)])
     report = export_table(home, "segment_profiles", settings=SETTINGS)
     assert (report.rows, report.left_out) == (2, {})
+
+
+def test_paths_of_few_and_funnels_that_tell_of_few_are_left_out(publish: Publish) -> None:
+    stages = [("touched", 40), ("ordered", 12), ("redeemed", 3), ("returned", 0)]
+    funnel = [
+        {"dimension": "merchant", "id": id_, "stage": stage, "position": place, "people": people if id_ == "m1" else 50}
+        for id_ in ("m1", "m2")
+        for place, (stage, people) in enumerate(stages, start=1)
+    ]
+    paths = [{"outcome": "converted", "rank": rank, "journeys": count} for rank, count in ((1, 40), (2, 9), (3, 1))]
+    home = publish(funnel=funnel, path_summary=paths)
+    report = export_table(home, "funnel", settings=SETTINGS)
+    assert [row["Channel, device or merchant"] for row in _rows(report.path)] == ["m2"] * 4
+    assert report.left_out == {"group_smaller_than_k_min": 1, "group_that_would_give_a_smaller_one_away": 3}
+    report = export_table(home, "path_summary", settings=SETTINGS)
+    assert (report.rows, report.left_out, report.manifest["k_min"]) == (1, {"group_smaller_than_k_min": 2}, 10)
