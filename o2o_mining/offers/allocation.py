@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 
 from o2o_mining.core.errors import UsageError
 from o2o_mining.offers.prices import clearing_prices
-from o2o_mining.offers.problem import MICROS, UNLIMITED, Problem
+from o2o_mining.offers.problem import LARGEST, MICROS, UNLIMITED, Problem
 from o2o_mining.offers.rounding import Effort, rounded
 
 if TYPE_CHECKING:
@@ -64,9 +65,10 @@ def allocate(
     ----------
     candidates
         One row an offer that a customer could get: ``customer_id, offer_id, value, cost``, and ``campaign_id`` when
-        ``budget`` is by campaign. What is worth nothing or less is never chosen.
+        ``budget`` is by campaign. What is worth nothing or less is never chosen. No amount, and no sum of all costs,
+        may exceed 1e12.
     budget
-        Money for everything, or for each campaign; ``math.inf`` for no limit.
+        Money for everything, or for each campaign, up to 1e12; ``math.inf`` for no limit.
     per_customer
         Most offers for one customer.
     capacity
@@ -80,8 +82,8 @@ def allocate(
     Raises
     ------
     UsageError
-        If a column is missing, a number is missing or not finite, a cost is negative, a pair of customer and offer
-        occurs twice, a campaign has no budget, or a limit is negative.
+        If a column is missing, a number is missing, not finite or too large, a cost is negative, a pair of customer and
+        offer occurs twice, a campaign has no budget, or a limit is negative or no number.
 
     Examples
     --------
@@ -129,8 +131,8 @@ def stated(
             f"{int(unsound.sum()):,} of {len(value):,} candidates have a value or cost that is missing, infinite or, "
             "for a cost, negative", next_step="leave them out or mend them",
         )  # fmt: skip
-    if per_customer < 1:
-        raise UsageError(f"per_customer = {per_customer}", next_step="allow at least one offer a customer")
+    _refuse_too_large(value, cost)
+    _refuse_no_count(per_customer)
     customer, _ = pd.factorize(candidates["customer_id"], sort=True)
     offer, offers = pd.factorize(candidates["offer_id"], sort=True)
     order = np.argsort(customer * np.int64(max(len(offers), 1)) + offer, kind="stable")
@@ -153,6 +155,27 @@ def stated(
     ), rows  # fmt: skip
 
 
+def _refuse_too_large(value: NDArray[np.float64], cost: NDArray[np.float64]) -> None:
+    """Refuse amounts whose sums in millionths would not be exact, or not fit."""
+    for name, amounts in (("value", np.abs(value)), ("cost", cost)):
+        above = int((amounts > LARGEST).sum())
+        if above:
+            raise UsageError(
+                f"{above:,} of {len(amounts):,} candidates have a {name} above {LARGEST:,}",
+                next_step=f"give amounts up to {LARGEST:,}, in a larger unit of money if need be",
+            )
+    if cost.sum() > LARGEST:
+        raise UsageError(
+            f"the column cost sums up to {cost.sum():,.0f}, and {LARGEST:,} is the most that can be counted",
+            next_step="give amounts in a larger unit of money, or fewer candidates",
+        )
+
+
+def _refuse_no_count(per_customer: object) -> None:
+    if not isinstance(per_customer, int | np.integer) or per_customer < 1:
+        raise UsageError(f"per_customer = {per_customer!r}", next_step="give a whole number from 1 on")
+
+
 def _refuse_twice(customer: NDArray[np.int64], offer: NDArray[np.int64]) -> None:
     twice = (np.diff(customer) == 0) & (np.diff(offer) == 0)
     if twice.any():
@@ -167,7 +190,11 @@ def _limits(given: list[float | None], names: Iterable[Any], what: str, unit: in
     """Return limits as whole numbers of a unit, rounded down."""
     limits = []
     for name, limit in zip(names, given, strict=True):
-        if limit is None or math.isnan(limit) or limit < 0:
-            raise UsageError(f"{what} of {name} is {limit}", next_step="give a number from 0 on, or math.inf for none")
+        if not isinstance(limit, int | float | Decimal | np.number) or math.isnan(limit) or limit < 0:
+            raise UsageError(
+                f"{what} of {name} is {limit!r}", next_step="give a number from 0 on, or math.inf for none"
+            )
+        if unit == MICROS and LARGEST < limit < math.inf:
+            raise UsageError(f"{what} of {name} is {limit}", next_step=f"give up to {LARGEST:,}, or math.inf for none")
         limits.append(UNLIMITED if limit * unit >= UNLIMITED else math.floor(round(limit * unit, 3)))
     return np.array(limits, dtype=np.int64)

@@ -32,13 +32,13 @@ def campaign_offers(coupons: ir.Table, campaigns: ir.Table, *, as_of: date) -> i
 def contacts(touches: ir.Table, sends: ir.Table, *, as_of: date) -> ir.Table:
     """One customer with the contacts that campaigns of any kind made before a day: their number and the last.
 
-    Impressions of campaigns, and messages whose code no touch carries.
+    Impressions of campaigns, and messages sent whose code none of these impressions carries.
     """
     shown = touches.filter(
         (touches.action == "impression") & touches.campaign_id.notnull() & (touches.touched_at < moment(as_of))
     )
     told = sends.filter(sends.sent_at < moment(as_of))
-    codes = touches.filter(touches.tracking_code.notnull()).select("tracking_code").distinct()
+    codes = shown.filter(shown.tracking_code.notnull()).select("tracking_code").distinct()
     told = told.anti_join(codes, "tracking_code")
     every = ibis.union(
         shown.select("customer_id", at="touched_at"), told.select("customer_id", at="sent_at"), distinct=False

@@ -12,8 +12,9 @@ import pandas as pd
 from o2o_mining.contracts.offers import EXCLUSIONS
 from o2o_mining.offers.allocation import allocated
 from o2o_mining.offers.power import pilot_size
+from o2o_mining.offers.problem import LARGEST
 from o2o_mining.offers.rounding import Effort
-from o2o_mining.offers.value import SIDES
+from o2o_mining.offers.value import SIDES, better_for_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +46,10 @@ class Plan:
         What the offers sent are worth to each side, in sum.
     alternatives
         The same for the plans that serve one side alone.
+    served
+        The side whose plan was taken, as it is worth more to all three than the one by the weights; mostly none.
     gap
-        How far the allocation may at most be from the best.
+        How far the allocation by the weights may at most be from the best.
     pilots
         By campaign without causal data: customers that each arm needs, and customers who can take part.
     curve
@@ -58,6 +61,7 @@ class Plan:
     exclusions: pd.DataFrame
     sides: Mapping[str, float]
     alternatives: Mapping[str, Mapping[str, float]]
+    served: str | None
     gap: float
     pilots: Mapping[str, tuple[int, int]]
     curve: pd.DataFrame
@@ -69,7 +73,8 @@ def make_plan(
     """Make the plan of a day.
 
     Budgets are planned for everybody who may be asked, those held out among them, and raised by the share of these: who
-    is held out is chosen as those are who get the offer, so both can be compared.
+    is held out is chosen as those are who get the offer, so both can be compared. A plan for one side alone that is
+    worth more to all three sides is taken instead.
 
     Parameters
     ----------
@@ -91,18 +96,30 @@ def make_plan(
     table["reason"] = table["reason"].mask((table["reason"] == "") & _left_out_of_pilot(table, pilots), "no_capacity")
     open_ones = table[table["reason"] == ""]
     chosen, gap = allocated_fairly(open_ones, budgets, capacities, settings.offers_per_customer)
-    alternatives = {}
-    for side in SIDES:
-        others = open_ones.assign(expected_value=open_ones[f"value_{side}"])
-        places, _ = allocated_fairly(others, budgets, capacities, settings.offers_per_customer, effort=Effort.QUICK)
-        alternatives[side] = _sides(table.loc[places])
+    for_one = {side: _for_one_side(open_ones, side, budgets, capacities, settings) for side in SIDES}
+    alternatives = {side: _sides(table.loc[places]) for side, places in for_one.items()}
+    served = better_for_all(_sides(table.loc[chosen]), alternatives)
     table["chosen"] = False
-    table.loc[chosen, "chosen"] = True
+    table.loc[for_one[served] if served else chosen, "chosen"] = True
     sent = table[table["chosen"] & (table["held"] == "")]
     return Plan(
-        _ranked(sent), _holdouts(table), _exclusions(table, capacities), _sides(sent), alternatives, gap, pilots,
+        _ranked(sent), _holdouts(table), _exclusions(table, capacities), _sides(sent), alternatives, served,
+        gap, pilots,
         budget_curve(open_ones[open_ones["held"] == ""], budgets, capacities, settings.offers_per_customer),
     )  # fmt: skip
+
+
+def _for_one_side(
+    open_ones: pd.DataFrame,
+    side: str,
+    budgets: Mapping[str, float],
+    capacities: Mapping[str, int],
+    settings: Settings,
+) -> pd.Index:
+    """Return the rows that would be chosen if only one side counted."""
+    valued = open_ones.assign(expected_value=open_ones[f"value_{side}"])
+    chosen, _ = allocated_fairly(valued, budgets, capacities, settings.offers_per_customer, effort=Effort.QUICK)
+    return chosen
 
 
 def _spoken_against(table: pd.DataFrame) -> NDArray[np.object_]:
@@ -174,12 +191,17 @@ def allocated_fairly(
     room = {offer: math.ceil(limit * by_offer.get(offer, 1.0)) for offer, limit in capacities.items()}
     tries = [Effort.QUICK] * _ATTEMPTS if effort is not Effort.QUICK else []
     for tried in (*tries, effort):
-        money = {str(name): round(budgets[str(name)] * times, 6) for name, times in by_campaign.items()}
+        money = {str(name): _limit(budgets[str(name)] * times, 6) for name, times in by_campaign.items()}
         found = allocated(stated, budget=money, per_customer=per_customer, capacity=room, effort=tried)
         again = _off_the_mark(found.selected, budgets, money) if tried is not effort else {}
         for name, share in again.items():
             by_campaign[name] /= share
     return _within(found.selected, budgets, capacities), found.gap
+
+
+def _limit(money: float, digits: int) -> float:
+    """Return a budget, or no limit where it is more than all costs can be."""
+    return math.inf if money > LARGEST else round(money, digits)
 
 
 def _off_the_mark(chosen: pd.DataFrame, budgets: Mapping[str, float], planned: Mapping[str, float]) -> dict[str, float]:
@@ -201,7 +223,7 @@ def _within(chosen: pd.DataFrame, budgets: Mapping[str, float], capacities: Mapp
     )
     sent = order["held"] == ""
     micros = (order["cost"] * 1e6).round().astype("int64").where(sent, 0)
-    limit = order["campaign_id"].map({name: min(money, 1e12) for name, money in budgets.items()}) * 1e6
+    limit = order["campaign_id"].map({name: min(money, LARGEST) for name, money in budgets.items()}) * 1e6
     keeps = micros.groupby(order["campaign_id"]).cumsum() <= limit.round()
     room = order["offer_id"].map(capacities).fillna(math.inf)
     keeps &= sent.astype("int64").groupby(order["offer_id"]).cumsum() <= room
@@ -272,7 +294,7 @@ def budget_curve(
     stated = some.rename(columns={"coupon_id": "offer_id", "expected_value": "value", "expected_cost": "cost"})
     rows = []
     for percent in CURVE:
-        money = {name: round(limit * percent / 100 / every, 2) for name, limit in limited.items()}
+        money = {name: _limit(limit * percent / 100 / every, 2) for name, limit in limited.items()}
         room = {coupon: limit // every for coupon, limit in capacities.items()}
         found = allocated(
             stated[["customer_id", "campaign_id", "offer_id", "value", "cost"]],

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 # Costs and budgets are counted in millionths, so that their sums are exact.
 MICROS = 1_000_000
-# What is unlimited, in millionths and in pieces; sums of costs stay far below.
+# The largest amount of money, and the largest sum of all costs: in millionths it is well within what is unlimited.
+LARGEST = 10**12
+# What is unlimited, in millionths and in pieces.
 UNLIMITED = 2**62
 
 

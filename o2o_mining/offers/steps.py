@@ -16,7 +16,7 @@ from o2o_mining.offers import eligibility, money
 from o2o_mining.offers.charts import value_by_budget
 from o2o_mining.offers.planning import Plan, make_plan
 from o2o_mining.offers.reasons import reason_codes, reason_text
-from o2o_mining.offers.value import SIDES, beaten, valued
+from o2o_mining.offers.value import SIDES, valued
 
 if TYPE_CHECKING:
     from datetime import date
@@ -189,9 +189,11 @@ def _notes(plan: Plan, coupons: pd.DataFrame, settings: Settings) -> list[str]:
             f"{there:,} who could take part; {settings.assumed_incremental_share} of redemptions are assumed to be "
             f"caused (setting assumed_incremental_share). {worth:,} are worth the cost of asking them{few}"
         )
-    best = beaten(dict(plan.sides), [dict(other) for other in plan.alternatives.values()])
-    if best:
-        notes.append(f"a plan for one side alone would serve all three better: {best}; look at the weights")
+    if plan.served:
+        notes.append(
+            f"the plan for the {plan.served} alone is worth more to all three sides than the one by the weights and "
+            "was taken; look at the weights"
+        )
     return notes
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from o2o_mining.core.settings import Settings
@@ -70,12 +73,16 @@ def weighted(candidates: pd.DataFrame, settings: Settings) -> pd.Series[float]:
     return pd.Series(total, index=candidates.index)
 
 
-def beaten(plan: dict[str, float], others: list[dict[str, float]]) -> dict[str, float] | None:
-    """Return the first other plan that is worth more to every side, if there is one.
+def better_for_all(plan: Mapping[str, float], others: Mapping[str, Mapping[str, float]]) -> str | None:
+    """Return the name of the plan that is worth more to every side, if there is one; of several the most in sum.
+
+    None of the others is worth more to every side than that one.
 
     Examples
     --------
-    >>> beaten({"merchant": 1, "customer": 1}, [{"merchant": 2, "customer": 1}, {"merchant": 2, "customer": 3}])
-    {'merchant': 2, 'customer': 3}
+    >>> others = {"first": {"merchant": 2, "customer": 1}, "second": {"merchant": 2, "customer": 3}}
+    >>> better_for_all({"merchant": 1, "customer": 1}, others)
+    'second'
     """
-    return next((other for other in others if all(other[side] > worth for side, worth in plan.items())), None)
+    better = [name for name, other in others.items() if all(other[side] > worth for side, worth in plan.items())]
+    return max(better, key=lambda name: math.fsum(others[name].values()), default=None)

@@ -105,7 +105,7 @@ def qini_coefficient(
     Raises
     ------
     UsageError
-        If an arm is empty, lengths differ, or numbers are not finite.
+        If an arm is empty, lengths differ, numbers are not finite, or there is to be no sample.
 
     Examples
     --------
@@ -116,6 +116,8 @@ def qini_coefficient(
     >>> bool(qini.low < 0.05 < qini.high), qini.p_value < 0.01
     (True, True)
     """
+    if n_bootstrap < 1:
+        raise UsageError(f"n_bootstrap is {n_bootstrap}", next_step="draw one sample at least, better 200")
     outcome, treated, ends = _ranked(y, uplift, treatment)
     n, rng = len(outcome), np.random.default_rng(random_state)
     once = np.ones((1, n))
@@ -136,6 +138,9 @@ def qini_coefficient(
 
 def uplift_at_k(y: ArrayLike, uplift: ArrayLike, treatment: ArrayLike, *, k: float = 0.1) -> Measured:
     """Return the effect among the share of customers ranked first: treated less control, by Welch's interval.
+
+    Where outcomes do not differ within either arm, Welch's interval does not exist. Then it is Agresti and Caffo's, of
+    shares of the span of all outcomes, and the p-value is that of Fisher's exact test.
 
     Parameters
     ----------
@@ -158,6 +163,11 @@ def uplift_at_k(y: ArrayLike, uplift: ArrayLike, treatment: ArrayLike, *, k: flo
     UsageError
         If k is no share, fewer than two of an arm are among the first, lengths differ, or numbers are not finite.
 
+    References
+    ----------
+    Agresti and Caffo, *Simple and effective confidence intervals for proportions and differences of proportions result
+    from adding two successes and two failures*, The American Statistician 54 (2000).
+
     Examples
     --------
     >>> first = uplift_at_k([1, 0, 1, 0, 0, 0, 0, 0], [2] * 6 + [1] * 2, [1, 1, 1, 0, 0, 0, 1, 0], k=0.5)
@@ -175,23 +185,45 @@ def uplift_at_k(y: ArrayLike, uplift: ArrayLike, treatment: ArrayLike, *, k: flo
             f"among the first {last + 1} rows are {len(of_arm[0])} treated and {len(of_arm[1])} not treated",
             next_step="pass a larger k or more rows: two of each arm at least",
         )
+    if not any(map(np.ptp, of_arm)):
+        return _without_spread(outcome, *of_arm)
     value = float(of_arm[0].mean() - of_arm[1].mean())
     spread = np.array([part.var(ddof=1) / len(part) for part in of_arm])
-    if spread.sum() < np.finfo(float).eps:
-        # No spread at all says nothing of chance but that effects are within the span of outcomes.
-        span = max(float(np.ptp(outcome)), abs(value))
-        return Measured(value, -span, span, 1.0)
     freedom = spread.sum() ** 2 / (spread**2 / [len(part) - 1 for part in of_arm]).sum()
     error = float(np.sqrt(spread.sum()))
     reach = float(stats.t.ppf((1 + _LEVEL) / 2, freedom)) * error
     return Measured(value, value - reach, value + reach, float(2 * stats.t.sf(abs(value) / error, freedom)))
 
 
+def _without_spread(
+    outcome: NDArray[np.float64], with_offer: NDArray[np.float64], without: NDArray[np.float64]
+) -> Measured:
+    """Return the effect where each arm has one outcome only, measured within the span of all outcomes."""
+    least, span = float(outcome.min()), float(np.ptp(outcome))
+    value = float(with_offer[0] - without[0])
+    if not span:
+        return Measured(0.0, 0.0, 0.0, 1.0)
+    n = np.array([len(with_offer), len(without)])
+    # One more at either end of the span in each arm.
+    share = ((np.array([with_offer[0], without[0]]) - least) / span * n + 1) / (n + 2)
+    reach = float(stats.norm.ppf((1 + _LEVEL) / 2) * np.sqrt((share * (1 - share) / (n + 2)).sum()))
+    middle = float(share[0] - share[1])
+    low, high = (float(np.clip(end, -1, 1)) * span for end in (middle - reach, middle + reach))
+    chance = float(stats.fisher_exact(np.diag(n)).pvalue) if value else 1.0
+    return Measured(value, min(low, value), max(high, value), chance)
+
+
 def _ranked(
     y: ArrayLike, uplift: ArrayLike, treatment: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Return outcomes and arms by falling uplift, and the places where a run of equal uplift ends."""
-    outcome, score, treated = (np.asarray(given, dtype=np.float64) for given in (y, uplift, treatment))
+    try:
+        outcome, score, treated = (np.asarray(given, dtype=np.float64) for given in (y, uplift, treatment))
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"y, uplift or treatment do not hold numbers only: {error}",
+            next_step="pass numbers, and True and False for the treatment",
+        ) from error
     if not (outcome.ndim == 1 and outcome.shape == score.shape == treated.shape):
         raise UsageError(
             f"y, uplift and treatment have the shapes {outcome.shape}, {score.shape} and {treated.shape}",

@@ -46,7 +46,7 @@ def reason_text(code: str, language: str = "en") -> str:
     Examples
     --------
     >>> reason_text("uses_coupons:3:1")
-    'used 3 coupons, let 1 lapse'
+    'coupons used: 3, lapsed: 1'
     >>> reason_text("near:850", "zh-Hant")
     '離家 850 公尺'
     """

@@ -192,6 +192,9 @@ def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
         ({"customer_id": None}, "no customer or no offer"),
         ({"campaign_id": "unheard of"}, "budget of unheard of is None"),
         ({"campaign_id": None}, "1 candidates have no campaign"),
+        ({"value": 1e13}, "1 of 2 candidates have a value above 1,000,000,000,000"),
+        ({"cost": 1e13}, "1 of 2 candidates have a cost above 1,000,000,000,000"),
+        ({"cost": 1e12}, "the column cost sums up to 1,000,000,000,001"),
     ],
 )
 def test_unsound_candidates_are_refused(change: dict[str, Any], said: str) -> None:
@@ -208,13 +211,23 @@ def test_unsound_candidates_are_refused(change: dict[str, Any], said: str) -> No
     [
         ({"budget": -1.0}, "budget of everything is -1.0"),
         ({"budget": math.nan}, "budget of everything is nan"),
+        ({"budget": "5"}, "budget of everything is '5'"),
+        ({"budget": 1e13}, "budget of everything is 10000000000000.0"),
         ({"budget": 1.0, "per_customer": 0}, "per_customer = 0"),
+        ({"budget": 1.0, "per_customer": 1.5}, "per_customer = 1.5"),
+        ({"budget": 1.0, "per_customer": "1"}, "per_customer = '1'"),
+        ({"budget": 1.0, "capacity": {0: "2"}}, "capacity of 0 is '2'"),
         ({"budget": 1.0, "capacity": {0: -1}}, "capacity of 0 is -1"),
     ],
 )
-def test_limits_below_nothing_are_refused(options: dict[str, Any], said: str) -> None:
+def test_limits_that_are_none_are_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         allocate(_table([(0, 0, 1.0, 1.0)]), **options)
+
+
+def test_the_largest_amounts_are_still_exact() -> None:
+    table = _table([(0, 0, 1e12, 4e11), (1, 0, 1e12, 6e11), (2, 0, 1.0, 0.0)])
+    assert (allocate(table, budget=1e12).cost, allocate(table, budget=5 * 10**11).cost) == (1e12, 4e11)
 
 
 def test_missing_columns_are_named() -> None:

@@ -15,7 +15,7 @@ from o2o_mining.contracts.offers import EXCLUSIONS
 from o2o_mining.core.settings import Settings
 from o2o_mining.offers import pilot_size
 from o2o_mining.offers.planning import Plan, make_plan
-from o2o_mining.offers.value import beaten
+from o2o_mining.offers.value import better_for_all
 
 PAIR = ["campaign_id", "customer_id"]
 SIDES = ("merchant", "customer", "platform")
@@ -161,7 +161,37 @@ def test_the_size_of_a_pilot_is_the_published_one() -> None:
 def test_no_plan_for_one_side_beats_the_plan_on_all_three() -> None:
     for seed in range(2):
         plan = plan_of(marked(200, seed=seed, likely=0.0))
-        assert beaten(dict(plan.sides), [dict(other) for other in plan.alternatives.values()]) is None
+        assert plan.served is None
+        assert better_for_all(plan.sides, plan.alternatives) is None
+
+
+def test_a_plan_for_one_side_that_serves_all_three_better_is_taken() -> None:
+    table = marked(2, likely=0.0).query("coupon_id == 'k2'").reset_index(drop=True)
+    table[["held_globally", "held_here"]] = False
+    table["expected_cost"] = 1.0
+    table["expected_value"] = [1.0, 2.0]  # as weights would never have it: the sides say otherwise
+    for side, worth in (("merchant", 5.0), ("customer", 4.0), ("platform", 3.0)):
+        table[f"value_{side}"] = [worth, 1.0]
+    plan = plan_of(table, {"g1": 1.0})
+    assert plan.targeted["customer_id"].tolist() == ["c0000"]
+    assert plan.served == "merchant"
+    assert plan.sides == {"merchant": 5.0, "customer": 4.0, "platform": 3.0}
+    assert plan.exclusions["customer_id"].tolist() == ["c0001"]
+
+
+def test_only_a_plan_worth_more_to_every_side_is_better_for_all() -> None:
+    plan = {"merchant": 2.0, "customer": 2.0}
+    assert (
+        better_for_all(plan, {"a": {"merchant": 9.0, "customer": 2.0}, "b": {"merchant": 1.0, "customer": 9.0}}) is None
+    )
+    others = {"a": {"merchant": 3.0, "customer": 3.0}, "b": {"merchant": 5.0, "customer": 4.0}}
+    assert better_for_all(plan, others) == "b"
+
+
+def test_a_budget_beyond_all_costs_is_no_limit() -> None:
+    table = marked(40, likely=0.0)
+    one, other = (plan_of(table, dict.fromkeys(("g0", "g1", "g2"), money)) for money in (9e15, math.inf))
+    pd.testing.assert_frame_equal(one.targeted, other.targeted)
 
 
 def test_more_budget_never_brings_less() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from o2o_mining.offers.eligibility import contacts
 from o2o_mining.offers.steps import build_targeted_offers
 from tests.unit.offers.shop import DAY, NOBODY_HELD_OUT, PEOPLE, planned, rows_of, score, shop
 
@@ -89,6 +90,36 @@ def test_who_was_contacted_too_often_or_too_lately_is_left_in_peace() -> None:
     ]  # fmt: skip
     sends = [{"send_id": "s", "campaign_id": "winter", "customer_id": "c07", "channel": "sms", "sent_at": late}]
     assert excluded(touches=touches, sends=sends) == dict.fromkeys(("c00", "c01", "c06", "c07"), "fatigue")
+
+
+def test_a_message_that_was_shown_is_one_contact_however_it_is_logged() -> None:
+    def send(who: str, code: str | None) -> dict[str, Any]:
+        about = {"campaign_id": "winter", "channel": "sms", "sent_at": week, "tracking_code": code}
+        return {"send_id": f"s{who}{code}", "customer_id": who, **about}
+
+    def touch(who: str, code: str, action: str, at: datetime, campaign: str | None = "winter") -> dict[str, Any]:
+        about = {"channel": "sms", "campaign_id": campaign, "action": action, "cost": Decimal("0.06")}
+        return {"touch_id": f"{code}{action}", "customer_id": who, "touched_at": at, "tracking_code": code, **about}
+
+    week = datetime(2026, 4, 25)
+    touches = [
+        touch("c01", "k1", "click", week),
+        touch("c02", "k2", "impression", week),
+        touch("c02", "k2", "click", week),
+        touch("c03", "k3", "impression", week, None),
+        touch("c04", "k4", "impression", datetime(2026, 5, 2)),  # not known yet
+    ]
+    sends = [send(f"c0{n}", f"k{n}") for n in range(1, 5)] + [send("c05", None), send("c05", "k5")]
+    engine = shop(touches=touches, sends=sends)
+    made = contacts(engine.feed("touches"), engine.feed("sends"), as_of=DAY)
+    found = engine.execute(made).set_index("customer_id")["in_7_days"].to_dict()
+    assert found == {"c01": 1, "c02": 1, "c03": 1, "c04": 1, "c05": 2}
+
+
+def test_the_report_says_that_a_plan_for_one_side_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("o2o_mining.offers.planning.better_for_all", lambda plan, others: "customer")
+    note = "the plan for the customer alone is worth more to all three sides than the one by the weights and was taken"
+    assert any(said.startswith(note) for said in planned(shop())[0].notes)
 
 
 def test_who_was_asked_in_this_campaign_is_not_asked_again() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -97,9 +99,31 @@ def test_the_effect_among_the_first_of_a_null_trial_is_significant_as_often_as_t
     assert np.mean(found) <= 0.075
 
 
-def test_without_any_spread_the_interval_is_all_that_is_possible() -> None:
+def test_without_any_spread_nothing_is_measured_and_nothing_claimed() -> None:
     assert uplift_at_k(np.zeros(8), np.ones(8), [1, 0] * 4) == (0.0, 0.0, 0.0, 1.0)
-    assert uplift_at_k([1, 1, 1, 1, 0, 0], [2, 2, 2, 2, 1, 1], [1, 0] * 3, k=0.5) == (0.0, -1.0, 1.0, 1.0)
+    # Two of two in both arms: with one more at either end, 3 of 4 and 3 of 4.
+    found = uplift_at_k([1, 1, 1, 1, 0, 0], [2, 2, 2, 2, 1, 1], [1, 0] * 3, k=0.5)
+    reach = 1.6448536269515 * math.sqrt(2 * 0.75 * 0.25 / 4)
+    assert found == pytest.approx((0.0, -reach, reach, 1.0))
+
+
+def test_the_clearest_effect_is_found_as_clearly() -> None:
+    treated = np.repeat([1, 0], 50)
+    low = 50 / 52 - 1.6448536269515 * math.sqrt(2 * 51 / 52 * 1 / 52 / 52)
+    # Of all ways to draw the arms, only two would show as much.
+    chance = 2 / math.comb(100, 50)
+    assert uplift_at_k(treated, np.ones(100), treated, k=1.0) == pytest.approx((1.0, low, 1.0, chance))
+    against = uplift_at_k(1 - treated, np.ones(100), treated, k=1.0)
+    assert against == pytest.approx((-1.0, -1.0, -low, chance))
+    money = uplift_at_k(1e-9 * treated, np.ones(100), treated, k=1.0)
+    assert money[:3] == pytest.approx((1e-9, low * 1e-9, 1e-9))
+    assert money.p_value == pytest.approx(chance)
+
+
+def test_few_of_each_arm_prove_little_however_clear() -> None:
+    found = uplift_at_k([1, 1, 0, 0], np.ones(4), [1, 1, 0, 0], k=1.0)
+    assert found.low == pytest.approx(0.5 - 1.6448536269515 * math.sqrt(2 * 0.75 * 0.25 / 4))
+    assert (found.value, found.high, found.p_value) == pytest.approx((1.0, 1.0, 1 / 3))
 
 
 @pytest.mark.parametrize(
@@ -111,12 +135,19 @@ def test_without_any_spread_the_interval_is_all_that_is_possible() -> None:
         (([0, 1, 1], [1, 2], [0, 1]), "shapes"),
         (([0, np.nan], [1, 2], [0, 1]), "not finite"),
         (([0, 1], [1, np.inf], [0, 1]), "not finite"),
+        (([0, 1], [1, 2], ["control", "treated"]), "do not hold numbers only"),
+        (([0, 1], [1, 2], [0, None]), "not finite"),
     ],
 )
 def test_rows_that_cannot_be_ranked_are_refused(given: tuple[list[float], ...], message: str) -> None:
     for measure in (qini_curve, qini_coefficient, uplift_at_k):
         with pytest.raises(UsageError, match=message):
             measure(*given)
+
+
+def test_an_interval_needs_a_sample() -> None:
+    with pytest.raises(UsageError, match="n_bootstrap is 0"):
+        qini_coefficient([0, 1], [1, 2], [0, 1], n_bootstrap=0)
 
 
 def test_the_first_need_two_of_each_arm() -> None:
