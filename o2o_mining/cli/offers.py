@@ -46,10 +46,11 @@ def approve(campaigns: tuple[str, ...], as_of: str | None, home: str | None, as_
         click.echo("The plan sends nothing: there is nothing to approve.")
         return
     rows = [
-        (one.campaign_id, one.as_of, one.sent, one.control, one.withdrawn,
+        (one.campaign_id, one.as_of, one.sent, one.control, one.withdrawn, one.profiling_refused, one.held_out,
          "written" if one.files else f"approved before, at {one.approved_at}; nothing written")
         for one in done
     ]  # fmt: skip
-    print_table(["campaign", "plan of", "sent", "control", "consent withdrawn", ""], rows)
+    counts = ["sent", "control", "consent withdrawn", "profiling refused", "held out"]
+    print_table(["campaign", "plan of", *counts, ""], rows)
     click.echo(f"Send the lists: {typed('o2o export offers')} --home {opened.path}")
     click.echo(f"Then:           {typed(rerun(opened.path))}    (reads what was sent)")

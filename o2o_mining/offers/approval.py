@@ -5,26 +5,35 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ibis
 import pandas as pd
 
 from o2o_mining.core.errors import HomeError, O2OError, UsageError
 from o2o_mining.core.moments import midnight
 from o2o_mining.engine.consent import MARKETING, last_words
 from o2o_mining.engine.origin import rerun
+from o2o_mining.engine.portable import drawn
 from o2o_mining.engine.snapshot import replace_text
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from o2o_mining.core.settings import Settings
     from o2o_mining.engine.home import Home
 
 APPROVALS = "approvals.jsonl"
 LANDING = "landing"
+# Why somebody of the plan gets nothing; the first that holds counts, as in exported lists.
+_REASONS = WITHDRAWN, NOT_PROFILED, HELD_OUT = "withdrawn", "profiling_refused", "held_out"
+_COUNTS = ("sent", "control", *_REASONS)
+_MOMENT = pd.Timedelta(microseconds=1)
 # From the ids of sends and the last days on which their codes are good to the codes.
 Mint = Callable[[Sequence[str], Sequence[date]], list[str]]
 
@@ -41,6 +50,8 @@ class Approved:
         Customers who get an offer, and customers kept without to compare them with.
     withdrawn
         Customers of the plan who have withdrawn their consent since: they get nothing.
+    profiling_refused, held_out
+        Customers of the plan who have refused profiling since, or whom the settings of today hold out: nothing, too.
     files
         What was written, relative to the home; nothing if this plan had been approved before.
     approved_at
@@ -52,6 +63,8 @@ class Approved:
     sent: int
     control: int
     withdrawn: int
+    profiling_refused: int
+    held_out: int
     files: tuple[str, ...]
     approved_at: str
 
@@ -67,8 +80,9 @@ def approve(
 ) -> list[Approved]:
     """Approve the plan of a day: write its ``assignments`` and ``sends`` into the landing folder of the home.
 
-    Those who get an offer are the treatment, those held out who would have got one the control. The last word on
-    consent in the snapshot counts, whenever it was said. Approving the same plan again writes nothing.
+    Those who get an offer are the treatment, those held out who would have got one the control. Whom an exported list
+    would leave out gets nothing: the last words on consent and profiling and the holdouts of today count. Approving
+    the same plan again writes nothing.
 
     Parameters
     ----------
@@ -89,7 +103,7 @@ def approve(
     Raises
     ------
     UsageError, HomeError
-        If the plan has no such day or campaign, or is stale: the log has gone on since, or no run has read an approval.
+        If the plan has no such day or campaign; if the log went on, a later plan was approved or an approval is unread.
 
     Examples
     --------
@@ -100,18 +114,17 @@ def approve(
         ...
     o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
-    day = _day(home, as_of)
-    log = read_approvals(home.path)
+    day, log = _day(home, as_of), read_approvals(home.path)
     _refuse_stale(home, day, log)
-    agreed = _agreed(home, settings)
+    barred = _barred(home, settings, day)
     approved = []
-    for campaign, offers, controls in _planned(home, day, campaigns):
+    for campaign, offers, holdouts in _planned(home, day, campaigns):
         known = next((e for e in log if (e["as_of"], e["campaign_id"]) == (str(day), campaign)), None)
         if known:
-            sent, control, withdrawn = (int(known[name]) for name in ("sent", "control", "withdrawn"))
-            approved.append(Approved(campaign, day, sent, control, withdrawn, (), known["approved_at"]))
+            counts = {name: int(known.get(name, 0)) for name in _COUNTS}  # older entries name fewer reasons
+            approved.append(Approved(campaign, day, files=(), approved_at=known["approved_at"], **counts))
             continue
-        one = _approve_one(home, campaign, day, offers, controls, agreed=agreed, mint=mint)
+        one = _approve_one(home, campaign, day, offers, holdouts, barred=barred, mint=mint)
         log.append(_entry(one, home, approved_by))
         replace_text(home.path / APPROVALS, "".join(json.dumps(entry) + "\n" for entry in log))
         approved.append(one)
@@ -119,10 +132,9 @@ def approve(
 
 
 def _planned(home: Home, day: date, campaigns: Sequence[str]) -> list[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Return the campaigns asked for, each with its offers and those who would have got one."""
-    offers, controls = (_slice(home, name, day) for name in ("targeted_offers", "offer_holdouts"))
-    controls = controls[controls["would_be_sent"].astype(bool)]
-    there = sorted({*offers["campaign_id"], *controls["campaign_id"]})
+    """Return the campaigns asked for, each with its offers and those held out of it."""
+    offers, holdouts = (_slice(home, name, day) for name in ("targeted_offers", "offer_holdouts"))
+    there = sorted({*offers["campaign_id"], *holdouts.loc[holdouts["would_be_sent"].astype(bool), "campaign_id"]})
     unknown = sorted(set(campaigns) - set(there))
     if unknown:
         raise UsageError(
@@ -130,20 +142,31 @@ def _planned(home: Home, day: date, campaigns: Sequence[str]) -> list[tuple[str,
             next_step=f"use one of {', '.join(there)}" if there else rerun(home.path),
         )
     return [
-        (name, offers[offers["campaign_id"] == name], controls[controls["campaign_id"] == name])
+        (name, offers[offers["campaign_id"] == name], holdouts[holdouts["campaign_id"] == name])
         for name in campaigns or there
     ]
 
 
 def _approve_one(
-    home: Home, campaign: str, day: date, offers: pd.DataFrame, controls: pd.DataFrame, *, agreed: set[str], mint: Mint
+    home: Home,
+    campaign: str,
+    day: date,
+    offers: pd.DataFrame,
+    holdouts: pd.DataFrame,
+    *,
+    barred: Mapping[str, str],
+    mint: Mint,
 ) -> Approved:
-    """Write what one campaign sends to those who agree, and who of those held out it is compared with."""
-    sent = offers[offers["customer_id"].isin(agreed)]
-    control = controls[controls["customer_id"].isin(agreed)]
+    """Write what one campaign sends to those who may get it, and who of those held out it is compared with."""
+    # A snapshot made by hand may offer something to somebody it holds out.
+    why_not = offers["customer_id"].map({**dict.fromkeys(holdouts["customer_id"], HELD_OUT), **barred})
+    sent, reasons = offers[why_not.isna()], Counter(why_not.dropna())
+    refused = [who for who, why in barred.items() if why != HELD_OUT]
+    control = holdouts[holdouts["would_be_sent"].astype(bool) & ~holdouts["customer_id"].isin(refused)]
     files = _write(home, _sends(home, sent, mint), control, campaign, day)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Approved(campaign, day, len(sent), len(control), len(offers) - len(sent), files, now)
+    counts = {"sent": len(sent), "control": len(control), **{why: reasons[why] for why in _REASONS}}
+    return Approved(campaign, day, files=files, approved_at=now, **counts)
 
 
 def read_approvals(home: Path) -> list[dict[str, Any]]:
@@ -186,6 +209,12 @@ def _refuse_stale(home: Home, day: date, log: list[dict[str, Any]]) -> None:
         raise HomeError(
             f"the plan of {day} is stale: the log goes on until {now}", next_step=rerun(home.path, "--as-of", now)
         )
+    later = max((entry["as_of"] for entry in log), default="")
+    if later > str(day):
+        raise HomeError(
+            f"the plan of {day} is older than that of {later}, which was approved: customers would be asked twice",
+            next_step=rerun(home.path),
+        )
     read = {given["file"] for given in home.manifest["inputs"]}
     waiting = [entry for entry in log if entry["as_of"] != str(day) and not set(entry["files"]) <= read]
     if waiting:
@@ -196,18 +225,34 @@ def _refuse_stale(home: Home, day: date, log: list[dict[str, Any]]) -> None:
 
 
 def _slice(home: Home, name: str, day: date) -> pd.DataFrame:
-    table = home.table(name)
-    frame: pd.DataFrame = table.filter(table.as_of == day).order_by(["campaign_id", "customer_id"]).execute()
+    frame: pd.DataFrame = _day_of(home, name, day).order_by(["campaign_id", "customer_id"]).execute()
     return frame
 
 
-def _agreed(home: Home, settings: Settings) -> set[str]:
-    """Return everybody of the plan who still consents to marketing."""
-    words = last_words(home.table("customers"), home.table("consents"), purpose=MARKETING).execute()
-    word = words.set_index("customer_id")["word"]
-    people = {*home.table("targeted_offers").customer_id.execute(), *home.table("offer_holdouts").customer_id.execute()}
-    said = word.reindex(sorted(people))
-    return set(said.index[said.fillna(settings.assumed_consent).astype(bool)])
+def _day_of(home: Home, name: str, day: date) -> ir.Table:
+    table = home.table(name)
+    return table.filter(table.as_of == day)
+
+
+def _barred(home: Home, settings: Settings, day: date) -> dict[str, str]:
+    """Return why each customer of the plan who may get nothing may not."""
+    plan = (_day_of(home, name, day).select("customer_id") for name in ("targeted_offers", "offer_holdouts"))
+    known = ibis.union(*plan, distinct=True)
+    for purpose in (MARKETING, "profiling"):
+        words = last_words(home.table("customers"), home.table("consents"), purpose=purpose)
+        words = words.rename({"_speaker": "customer_id", purpose: "word"})
+        known = known.left_join(words, known.customer_id == words._speaker).drop("_speaker")
+    # Whom the plan held out of everything stays so, though salt or share were changed since.
+    held = _day_of(home, "offer_holdouts", day).filter(ibis._.kind == "global")
+    held_out = drawn(known.customer_id, salt=settings.holdout_salt, share=settings.global_holdout_share)
+    why = ibis.cases(
+        (~known[MARKETING].fill_null(settings.assumed_consent), WITHDRAWN),
+        (~known["profiling"].fill_null(True), NOT_PROFILED),
+        (held_out | known.customer_id.isin(held.customer_id), HELD_OUT),
+    )
+    barred = known.select("customer_id", why=why)
+    found = barred.filter(barred.why.notnull()).order_by("customer_id").execute()
+    return dict(zip(found["customer_id"], found["why"], strict=True))
 
 
 def _sends(home: Home, sent: pd.DataFrame, mint: Mint) -> pd.DataFrame:
@@ -225,8 +270,9 @@ def _sends(home: Home, sent: pd.DataFrame, mint: Mint) -> pd.DataFrame:
     ends = pd.DataFrame(
         {
             "validity": first + pd.to_timedelta(about["valid_days"].fillna(365).to_numpy(), unit="D"),
-            "coupon": pd.to_datetime(about["until"]).to_numpy(),
-            "campaign": pd.to_datetime(about["over"]).to_numpy(),
+            # At its end it is over: what ends at midnight has its last day before.
+            "coupon": pd.to_datetime(about["until"]).to_numpy() - _MOMENT,
+            "campaign": pd.to_datetime(about["over"]).to_numpy() - _MOMENT,
         }
     ).min(axis=1)
     until = [max(end.date(), start) for end, start in zip(ends, pd.to_datetime(first).date, strict=True)]
@@ -268,6 +314,6 @@ def _write(home: Home, sends: pd.DataFrame, control: pd.DataFrame, campaign: str
 def _entry(one: Approved, home: Home, approved_by: str) -> dict[str, Any]:
     return {
         "as_of": str(one.as_of), "campaign_id": one.campaign_id, "snapshot": home.manifest["snapshot"],
-        "sent": one.sent, "control": one.control, "withdrawn": one.withdrawn, "files": list(one.files),
+        **{name: getattr(one, name) for name in _COUNTS}, "files": list(one.files),
         "approved_by": approved_by, "approved_at": one.approved_at,
     }  # fmt: skip

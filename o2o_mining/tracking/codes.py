@@ -99,7 +99,7 @@ def mint(send_id: str, *, valid_until: date, keys: Keys) -> str:
     Raises
     ------
     UsageError
-        If the day lies before 2020 or after 2109, or there is no key.
+        If there is no day, it lies before 2020 or after 2109, or there is no key.
 
     Examples
     --------
@@ -129,7 +129,8 @@ def mint_many(send_ids: Sequence[str], *, valid_until: date | Sequence[date], ke
     Raises
     ------
     UsageError
-        If a send occurs twice, a day lies before 2020 or after 2109, there is no key, or there are not n days.
+        If a send occurs twice, a day is missing or lies before 2020 or after 2109, there is no key, or there are not n
+        days.
 
     Examples
     --------
@@ -214,7 +215,7 @@ def read(text: str, *, keys: Keys, on: date) -> TrackingCode:
     valid_until = FIRST_DAY + timedelta(days=symbols_number(symbols[MARK : MARK + DAY]))
     if on > valid_until:
         raise ExpiredCodeError(
-            f"the code was good until {valid_until}", next_step="offer a coupon that is still good, or none"
+            f"the code has expired: it was good until {valid_until}", next_step="offer a coupon still good, or none"
         )
     return TrackingCode(code, valid_until)
 
@@ -291,6 +292,8 @@ def _days(valid_until: date | Sequence[date], n: int) -> npt.NDArray[np.uint64]:
     given = np.array(valid_until, "datetime64[D]")
     if given.shape not in ((), (n,)):
         raise UsageError(f"{given.size:,} last days for {n:,} sends", next_step="give one day for all, or one for each")
+    if np.isnat(given).any():
+        raise UsageError("a code has no last day", next_step=f"name a day from {FIRST_DAY} to {LAST_DAY}")
     if given.size and (given.min() < np.datetime64(FIRST_DAY) or given.max() > np.datetime64(LAST_DAY)):
         raise UsageError(f"codes are good until a day from {FIRST_DAY} to {LAST_DAY}", next_step="name such a day")
     return np.broadcast_to((given - np.datetime64(FIRST_DAY)).astype(np.uint64), n)

@@ -125,7 +125,8 @@ def trace(home: Home, text: str) -> Trace:
     Raises
     ------
     CodeError
-        If nothing carries it and it is a mistyped or forged code, or one of another home.
+        If nothing carries it and it is a mistyped or forged code, one of another home, or one whose last day was over
+        when the logs ended.
     O2OError
         If it is a genuine code that nothing carries yet.
     UsageError
@@ -158,7 +159,7 @@ def trace(home: Home, text: str) -> Trace:
         notes.append("the logs say no amounts")
     return Trace(
         text=given,
-        codes=tuple(_tested(found, keys)),
+        codes=tuple(_tested(found, keys, _now(home))),
         events=events,
         purchases=tuple(found["purchases"]),
         credits=_credits(home, paid),
@@ -172,7 +173,7 @@ def _nothing(home: Home, text: str, keys: Keys) -> O2OError:
     nothing = f"nothing published in {home.path} carries '{redact(text[:_LONGEST_ID])}'"
     again = f"if a plan was just approved or logs came in: {rerun(home.path)}"
     try:
-        code = read(text, keys=keys, on=date.min)
+        code = read(text, keys=keys, on=_now(home))
     except ForeignCodeError as error:
         if looks_like_code(text):
             return type(error)(f"{nothing}: {error.message}", next_step=error.next_step)
@@ -183,15 +184,22 @@ def _nothing(home: Home, text: str, keys: Keys) -> O2OError:
     return O2OError(f"{nothing}, a genuine code, good until {code.valid_until}", next_step=again)
 
 
-def _tested(found: Found, keys: Keys) -> Iterator[CodeFinding]:
-    """Test the codes of ours; they must not have been over when something was bought with them."""
+def _now(home: Home) -> date:
+    """Return the day on which the logs end; of a home without logs nothing is over."""
+    now = home.manifest["now"]
+    return date.fromisoformat(now) if now else date.min
+
+
+def _tested(found: Found, keys: Keys, now: date) -> Iterator[CodeFinding]:
+    """Test the codes of ours: good when something was bought with them or, while nothing is bought, still good."""
+    idle = date.min if found["purchases"] else now
     used: dict[str, date] = {}
     for rows in found.values():
         for row in rows:
             code = row.get("tracking_code")
             if code and looks_like_code(code):
                 moment = row.get("purchased_at")
-                used[code] = max(used.get(code, date.min), moment.date() if moment else date.min)
+                used[code] = max(used.get(code, idle), moment.date() if moment else idle)
     for code, on in sorted(used.items()):
         try:
             state, next_step = f"genuine, good until {read(code, keys=keys, on=on).valid_until}", ""

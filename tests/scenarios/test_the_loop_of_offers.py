@@ -44,6 +44,7 @@ def test_an_approved_plan_is_read_and_nobody_is_asked_twice(home: Path) -> None:
     done = _o2o("offers", "approve", "--home", str(home))
     assert done.exit_code == 0, done.output
     assert "spring" in done.stdout
+    assert all(said in done.stdout for said in ("consent withdrawn", "profiling refused", "held out"))
     again = _o2o("offers", "approve", "--home", str(home), "--json")
     assert json.loads(again.stdout)[0]["files"] == []
 

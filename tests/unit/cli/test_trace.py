@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from o2o_mining.cli import main
 from o2o_mining.engine.origin import HOME_FILE
+from o2o_mining.engine.snapshot import POINTER
+from o2o_mining.tracking import mint
 from o2o_mining.tracking.alphabet import grouped
 from o2o_mining.tracking.keys import KEYS_FILE
 from tests.unit.exports.conftest import publish
@@ -64,6 +67,17 @@ def test_an_order_not_yet_consumed_says_what_is_awaited_and_hides_a_phone_used_a
     assert "paid and not yet consumed" in done.stdout
     assert "customer <phone>" in done.stdout
     assert "8000" not in done.stdout + o2o("o8", "--home", str(home), "--json").stdout
+
+
+def test_a_code_that_was_over_when_the_logs_ended_is_said_to_have_expired(home: Path) -> None:
+    over = mint("bob", valid_until=date(2024, 3, 30), keys=KEYS)
+    snapshots = home / "snapshots"
+    manifest = snapshots / json.loads((snapshots / POINTER).read_text())["manifest"]
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"now": "2024-03-31"}))
+    done = o2o(over, "--home", str(home))
+    assert (done.exit_code, "the code has expired: it was good until 2024-03-30" in done.output) == (1, True), (
+        done.output
+    )
 
 
 @pytest.mark.parametrize(

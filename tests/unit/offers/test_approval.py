@@ -15,6 +15,8 @@ import pytest
 
 from o2o_mining.core.errors import HomeError, UsageError
 from o2o_mining.engine.home import Home
+from o2o_mining.engine.portable import drawn
+from o2o_mining.exports import standing_offers
 from o2o_mining.offers import Approved, approve
 from tests.unit.offers.shop import DAY, NOBODY_HELD_OUT, fill, planned, rows_of, shop
 
@@ -26,7 +28,7 @@ def _mint(ids: Sequence[str], days: Sequence[date]) -> list[str]:
 
 
 def _approve(home: Home, **options: Any) -> list[Approved]:
-    return approve(home, mint=_mint, settings=HALF, approved_by="mei", **options)
+    return approve(home, mint=_mint, approved_by="mei", **{"settings": HALF, **options})
 
 
 def _read(home: Home, file: str) -> list[dict[str, str]]:
@@ -92,6 +94,64 @@ def test_whoever_withdrew_after_the_plan_was_made_is_left_out(home: Home, tmp_pa
     assert done.withdrawn == 1
     assignments, sends = (_read(home, file) for file in done.files)
     assert who not in {row["customer_id"] for row in [*assignments, *sends]}
+
+
+def test_whoever_refused_profiling_after_the_plan_was_made_is_left_out(home: Home, tmp_path: Path) -> None:
+    sent = home.table("targeted_offers").customer_id.execute().min()
+    held = home.table("offer_holdouts").filter(lambda t: t.would_be_sent).customer_id.execute()
+    late = {"purpose": "profiling", "changed_at": datetime(2026, 5, 1, 8), "granted": False}
+    words = [late | {"customer_id": who} for who in (sent, held.min())]
+    home = Home(_published(tmp_path / "refused", consents=words))
+    (done,) = _approve(home)
+    assert (done.withdrawn, done.profiling_refused, done.held_out) == (0, 1, 0)
+    assert done.control == len(held) - 1
+    assignments, sends = (_read(home, file) for file in done.files)
+    assert not {sent, held.min()} & {row["customer_id"] for row in [*assignments, *sends]}
+
+
+def test_whom_the_settings_of_today_hold_out_is_sent_nothing_and_lists_agree(home: Home) -> None:
+    raised = replace(HALF, global_holdout_share=0.5)
+    offered = home.table("targeted_offers")
+    out = drawn(offered.customer_id, salt=raised.holdout_salt, share=0.5)
+    held = set(offered.filter(out).customer_id.execute())
+    (done,) = _approve(home, settings=raised)
+    assert 0 < len(held) == done.held_out
+    assert (done.withdrawn, done.profiling_refused) == (0, 0)
+    assignments, sends = (_read(home, file) for file in done.files)
+    assert not held & {row["customer_id"] for row in [*assignments, *sends]}
+    listed = standing_offers(home, settings=raised, as_of=DAY).customer_id.execute()
+    assert {row["customer_id"] for row in sends} == set(listed)
+    log = json.loads((home.path / "approvals.jsonl").read_text())
+    assert (log["held_out"], log["profiling_refused"]) == (len(held), 0)
+    assert _approve(home, settings=raised)[0].held_out == len(held)
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "last_day"),
+    [
+        (datetime(2026, 5, 8), "2026-05-07"),
+        (datetime(2026, 5, 8, 0, 0, 1), "2026-05-08"),
+        (datetime(2026, 5, 8, 18), "2026-05-08"),
+    ],
+)
+def test_a_code_is_good_no_longer_than_its_coupon(tmp_path: Path, ends_at: datetime, last_day: str) -> None:
+    coupon = {
+        "coupon_id": "k", "merchant_id": "tea", "campaign_id": "spring", "kind": "fixed", "discount": 5.0,
+        "valid_days": 10, "starts_at": datetime(2026, 5, 1), "ends_at": ends_at,
+    }  # fmt: skip
+    home = Home(_published(tmp_path / "short", coupons=[coupon]))
+    (done,) = _approve(home)
+    sends = _read(home, done.files[1])
+    assert {row["tracking_code"].split("-", 1)[1] for row in sends} == {last_day}
+
+
+def test_a_plan_older_than_an_approved_one_is_refused(home: Home) -> None:
+    later = {"as_of": "2026-05-02", "campaign_id": "summer", "files": ["landing/sends/plan-2026-05-02-summer.csv"]}
+    (home.path / "approvals.jsonl").write_text(json.dumps(later) + "\n")
+    home.manifest["inputs"] = [{"feed": "sends", "file": later["files"][0], "sha256": "0"}]
+    with pytest.raises(HomeError, match=r"the plan of 2026-05-01 is older than that of 2026-05-02, which was approved"):
+        _approve(home)
+    assert not (home.path / "landing").exists()
 
 
 def test_a_plan_that_does_not_know_the_latest_days_is_refused(home: Home) -> None:

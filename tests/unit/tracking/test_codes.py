@@ -185,6 +185,9 @@ def test_the_same_send_twice_a_day_out_of_range_and_no_key_are_refused() -> None
     for days in ([DAY], [DAY] * 3, []):
         with pytest.raises(UsageError, match="last days for 2 sends"):
             mint_many(["a", "b"], valid_until=days, keys=OURS)
+    for missing in (None, [DAY, None]):
+        with pytest.raises(UsageError, match="a code has no last day"):
+            mint_many(["a", "b"], valid_until=missing, keys=OURS)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no key"):
         mint("a", valid_until=DAY, keys=Keys(()))
 

@@ -11,7 +11,15 @@ import pytest
 
 from o2o_mining.core.errors import O2OError, UsageError
 from o2o_mining.engine.home import Home
-from o2o_mining.tracking import ForeignCodeError, ForgedCodeError, Keys, MistypedCodeError, mint, trace
+from o2o_mining.tracking import (
+    ExpiredCodeError,
+    ForeignCodeError,
+    ForgedCodeError,
+    Keys,
+    MistypedCodeError,
+    mint,
+    trace,
+)
 from o2o_mining.tracking.alphabet import ALPHABET, grouped
 from o2o_mining.tracking.codes import looks_like_code
 from o2o_mining.tracking.keys import KEYS_FILE
@@ -70,10 +78,27 @@ def test_a_code_that_rows_carry_is_tested(publish: Publish) -> None:
     assert (finding.code, finding.state, finding.next_step) == (CODE, "genuine, good until 2024-03-31", "")
     home = with_keys(publish("over", **life(code := mint("a", valid_until=date(2024, 3, 3), keys=KEYS))))
     (finding,) = trace(home, code).codes
-    assert finding.state == "the code was good until 2024-03-03"
+    assert finding.state == "the code has expired: it was good until 2024-03-03"
     (finding,) = trace(publish("foreign", **life()), "o1").codes
     assert "a key that this home does not have" in finding.state
     assert trace(publish("theirs", **life("CODE1")), "CODE1").codes == ()
+
+
+def test_a_code_that_was_over_when_the_logs_ended_has_expired_unless_something_was_bought_in_time(
+    publish: Publish,
+) -> None:
+    sent = {"send_id": "a", "customer_id": "ann", "channel": "line", "sent_at": at(1)}
+    home = with_keys(publish("sent", sends=[sent | {"tracking_code": CODE}]))
+    assert [finding.state for finding in trace(home, CODE).codes] == ["genuine, good until 2024-03-31"]
+    home.manifest["now"] = "2024-04-01"
+    (finding,) = trace(home, CODE).codes
+    assert finding.state == "the code has expired: it was good until 2024-03-31"
+    assert finding.next_step == "offer a coupon still good, or none"
+    with pytest.raises(ExpiredCodeError, match=r"nothing published .* has expired: it was good until 2024-03-30"):
+        trace(home, mint("b", valid_until=date(2024, 3, 30), keys=KEYS))
+    bought = with_keys(publish("bought", **life()))
+    bought.manifest["now"] = "2024-04-01"
+    assert [finding.state for finding in trace(bought, CODE).codes] == ["genuine, good until 2024-03-31"]
 
 
 def test_what_nothing_carries_is_told_apart(publish: Publish) -> None:
