@@ -34,7 +34,7 @@ from o2o_mining.tracking.keys import Keys, key_mark, signer
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-FIRST_DAY = date(2020, 1, 1)
+FIRST_DAY = date(2000, 1, 1)
 LAST_DAY = FIRST_DAY + timedelta(days=32**DAY - 1)
 _SIGNED = MARK + DAY + SERIAL
 _Numbers = Callable[[Sequence[str]], "npt.NDArray[np.uint64]"]
@@ -99,12 +99,12 @@ def mint(send_id: str, *, valid_until: date, keys: Keys) -> str:
     Raises
     ------
     UsageError
-        If there is no day, it lies before 2020 or after 2109, or there is no key.
+        If there is no day, it lies before 2000 or after 2089, or there is no key.
 
     Examples
     --------
     >>> mint("spring:ann", valid_until=date(2026, 5, 31), keys=Keys((bytes(range(32)),)))
-    'MC296ZZFEKQWZD5Y0TPQ'
+    'MC9DFZZFEKQWZDKB0PZ0'
     """
     return mint_many([send_id], valid_until=valid_until, keys=keys)[0]
 
@@ -129,14 +129,14 @@ def mint_many(send_ids: Sequence[str], *, valid_until: date | Sequence[date], ke
     Raises
     ------
     UsageError
-        If a send occurs twice, a day is missing or lies before 2020 or after 2109, there is no key, or there are not n
+        If a send occurs twice, a day is missing or lies before 2000 or after 2089, there is no key, or there are not n
         days.
 
     Examples
     --------
     >>> keys = Keys((bytes(range(32)),))
     >>> mint_many(["spring:ann", "spring:bob"], valid_until=date(2026, 5, 31), keys=keys)
-    ['MC296ZZFEKQWZD5Y0TPQ', 'MC29676NDCN5VDE1MH7F']
+    ['MC9DFZZFEKQWZDKB0PZ0', 'MC9DF76NDCN5VDXH9WQK']
     """
     if not keys.secrets:
         raise UsageError("there is no key to sign tracking codes with", next_step="make one with make_keys(home)")
@@ -190,9 +190,9 @@ def read(text: str, *, keys: Keys, on: date) -> TrackingCode:
     Examples
     --------
     >>> keys = Keys((bytes(range(32)),))
-    >>> read("mc296-zzfek-qwzd5-yotpq", keys=keys, on=date(2026, 5, 31))
-    TrackingCode(code='MC296ZZFEKQWZD5Y0TPQ', valid_until=datetime.date(2026, 5, 31))
-    >>> read("mc296-zzfek-qwdz5-yotpq", keys=keys, on=date(2026, 5, 31))
+    >>> read("mc9df-zzfek-qwzdk-bopzo", keys=keys, on=date(2026, 5, 31))
+    TrackingCode(code='MC9DFZZFEKQWZDKB0PZ0', valid_until=datetime.date(2026, 5, 31))
+    >>> read("mc9df-zzfek-qzwdk-b0pz0", keys=keys, on=date(2026, 5, 31))
     Traceback (most recent call last):
         ...
     o2o_mining.tracking.codes.MistypedCodeError: the code has a slip: a symbol is wrong, or two are swapped. Next: ...
@@ -225,7 +225,7 @@ def looks_like_code(text: str) -> bool:
 
     Examples
     --------
-    >>> looks_like_code("mc296 zzfek qwzd5 y0tpq"), looks_like_code("CODE1")
+    >>> looks_like_code("mc9df zzfek qwzdk b0pz0"), looks_like_code("CODE1")
     (True, False)
     """
     try:
@@ -288,7 +288,7 @@ def distinct_numbers(ids: Sequence[str], numbers: _Numbers) -> npt.NDArray[np.ui
 
 
 def _days(valid_until: date | Sequence[date], n: int) -> npt.NDArray[np.uint64]:
-    """Return the days as numbers from 2020 on, one for each code."""
+    """Return the days as numbers from 2000 on, one for each code."""
     given = np.array(valid_until, "datetime64[D]")
     if given.shape not in ((), (n,)):
         raise UsageError(f"{given.size:,} last days for {n:,} sends", next_step="give one day for all, or one for each")
