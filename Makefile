@@ -41,7 +41,7 @@ lint: $(VENV)/.dev-stamp ## check style, types and doors
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mkdocs build --strict --quiet
+	$(VENV)/bin/sphinx-build --fail-on-warning --quiet docs site
 
 dev: $(VENV)/.dev-stamp ## open Dagster's UI over the pipelines
 	DAGSTER_HOME="$(CURDIR)" PYTHONWARNINGS=ignore:Function:Warning $(VENV)/bin/dagster dev -m pipelines.definitions
@@ -50,7 +50,7 @@ notebooks: $(VENV)/.notebooks-stamp ## open the notebooks in JupyterLab
 	$(VENV)/bin/jupyter lab --notebook-dir=. notebooks/01_tour.ipynb
 
 docs: $(VENV)/.dev-stamp ## build the guides as pages, into site/
-	$(VENV)/bin/mkdocs build --strict --quiet
+	$(VENV)/bin/sphinx-build --fail-on-warning --quiet docs site
 
 bench: $(VENV)/.dev-stamp ## run the benchmarks
 	$(PY) -m benchmarks.run

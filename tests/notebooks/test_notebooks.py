@@ -6,6 +6,7 @@ import ast
 import importlib
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -32,7 +33,8 @@ def desk(house: Path) -> Path:
 
 
 def read(path: Path) -> nbformat.NotebookNode:
-    return nbformat.read(path, as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    return notebook
 
 
 def code(path: Path) -> str:
@@ -59,7 +61,7 @@ def test_a_notebook_runs_from_top_to_bottom_without_a_warning_and_shows_pictures
 
 def test_there_are_eight_in_the_order_of_a_week() -> None:
     assert [path.stem[:2] for path in NOTEBOOKS] == [f"{i:02}" for i in range(1, 9)]
-    for path, following in zip(NOTEBOOKS, NOTEBOOKS[1:], strict=False):
+    for path, following in pairwise(NOTEBOOKS):
         assert f"({following.name})" in read(path).cells[-1].source
 
 
