@@ -48,7 +48,8 @@ def test_a_notebook_runs_from_top_to_bottom_without_a_warning_and_shows_pictures
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = read(path)
-    # Pipes of the machine itself: no port is opened.
+    # Sockets in the folder that both sides work in, so no port is opened.
+    monkeypatch.chdir(desk)
     kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
     place = {"metadata": {"path": str(desk)}}
     NotebookClient(notebook, km=kernel, timeout=SECONDS_OF_A_CELL, resources=place).execute()
