@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from o2o_mining.cli import main
-
 # A run makes many small objects and few circles: looking for circles took a fifth of the tests' time.
 gc.freeze()
 gc.set_threshold(50_000, 20, 20)
@@ -21,6 +19,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     The run takes a minute: tests that ask for it belong to the group ``sample``, so that one worker makes it once.
     """
+    from o2o_mining.cli import main  # most tests need no command
+
     place = tmp_path_factory.mktemp("house")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
