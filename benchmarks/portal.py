@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -110,7 +111,7 @@ def _download(server: Server) -> Iterator[str]:
     for wanted in ("csv", "google-customer-match"):
         path = f"/api/v1/files/segments/lifecycle/active?as={wanted}"
         before = server.forget_peak()
-        took = asyncio.run(_load(server.port, header, lambda path=path: path, users=1, think=0.0, seconds=0.0))
+        took = asyncio.run(_load(server.port, header, partial(str, path), users=1, think=0.0, seconds=0.0))
         memory = f"{before:.0f} to {server.peak_mb:.0f} MB"
         yield f"download of {CUSTOMERS:,} rows as {wanted}: {took[0]:.1f} s, memory {memory}"
 
