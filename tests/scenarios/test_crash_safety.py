@@ -11,7 +11,7 @@ from benchmarks.crashes import Undisturbed, kill_and_run_again, prepare
 # What they share is made once.
 pytestmark = pytest.mark.xdist_group("crashes")
 
-MOMENTS = 8
+MOMENTS = 4
 KILLS = 4
 
 
