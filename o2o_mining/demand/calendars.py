@@ -58,7 +58,7 @@ def holidays_of(days: pd.DatetimeIndex, country: str) -> Array:
     years = range(days[0].year, days[-1].year + 1)
     try:
         known = holidays.country_holidays(nation, subdiv=subdivision or None, years=years)
-    except NotImplementedError:
+    except NotImplementedError:  # what the library says of a country it does not know
         raise HomeError(
             f"no holidays are known of holidays_country '{country}'",
             next_step="use an ISO 3166 code such as TW or US-NY",

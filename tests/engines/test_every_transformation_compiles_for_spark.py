@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from dataclasses import fields
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -19,7 +17,6 @@ from o2o_mining import marts, segmentation
 from o2o_mining.association import baskets
 from o2o_mining.attribution.bought import bought_by_all, bought_by_drawn, spans
 from o2o_mining.attribution.campaigns import (
-    Known,
     campaign_attribution,
     costs_before,
     paid_touches_before,
@@ -28,17 +25,14 @@ from o2o_mining.attribution.campaigns import (
 )
 from o2o_mining.attribution.cents import share_out
 from o2o_mining.attribution.channels import outcomes
-from o2o_mining.attribution.coded import Grouped, group_paths
 from o2o_mining.attribution.credits import credited_touches, weighed_touches
-from o2o_mining.attribution.funnel import FunnelLogs, funnel_counts
-from o2o_mining.attribution.funnel import people as people_of_funnel
+from o2o_mining.attribution.funnel import funnel_counts
 from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.attribution.orders import OrderLogs, online_orders
-from o2o_mining.attribution.places import city_purchases, place_customers, place_weeks, store_purchases
+from o2o_mining.attribution.places import city_purchases, place_customers, place_weeks
 from o2o_mining.attribution.roles import closing_touches, lengths
-from o2o_mining.attribution.sides import margins, offers_received, sides
+from o2o_mining.attribution.sides import margins, sides
 from o2o_mining.attribution.spending import weekly_returns
-from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
 from o2o_mining.engine.consent import MARKETING, last_words
@@ -51,7 +45,6 @@ from o2o_mining.merchants.sales import SoldFrom, merchant_sales, served_visits
 from o2o_mining.merchants.visits import observations, with_promises
 from o2o_mining.offers import eligibility, money
 from o2o_mining.response import (
-    OfferLogs,
     candidates,
     couponed,
     deals,
@@ -60,7 +53,6 @@ from o2o_mining.response import (
     occasions,
     pair_features,
 )
-from o2o_mining.response.features import feature_parts, with_features
 from o2o_mining.response.guard import leaked_pairs
 from o2o_mining.response.logs import learning_pairs, receipts, visits
 from o2o_mining.response.running import sums_until
@@ -72,71 +64,37 @@ from o2o_mining.segmentation.named import segment_profiles, segments
 from o2o_mining.segmentation.rule_query import Known as KnownToRules
 from o2o_mining.segmentation.rule_query import with_rule_segments
 from o2o_mining.segmentation.rules import parse_rules
+from tests.engines.inputs import (
+    CONTACTS,
+    DAY,
+    JOURNEYS,
+    USES,
+    already_asked,
+    credited,
+    days,
+    feed,
+    funnel_people,
+    grouped_paths,
+    known_logs,
+    offer_logs,
+    pairs,
+    purchases_by_store,
+    put_together,
+    received_offers,
+    two_days,
+    used,
+    within_reach,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-DAY = date(2024, 7, 1)
 
 # Rooms that read and write files through one engine instead of mining tables.
 NOT_MINING = {"core", "contracts", "engine", "ingest", "exports", "portal", "cli"}
 # Furniture that calls transformations or draws what they gave.
 NOT_PURE = {"steps", "charts"}
 
-
-def feed(*names: str) -> list[ibis.Table]:
-    return [ibis.table(contract(name).schema, name=name) for name in names]
-
-
-def known_logs() -> marts.KnownLogs:
-    names = (
-        "purchases",
-        "journey_touches",
-        "coupon_lifecycle",
-        "touches",
-        "customers",
-        "reviews",
-        "merchants",
-        "stores",
-    )
-    return marts.KnownLogs(*feed(*names, "customers"))
-
-
-def put_together() -> ibis.Table:
-    known, given = evidence(offer_logs()), pairs()
-    given = given.mutate(day=given.known_at.date())
-    return with_features(given, feature_parts(given, known), known)
-
-
-def within_reach() -> candidates.Reach:
-    known = evidence(offer_logs())
-    coupons = candidates.valid_coupons(known, as_of=DAY)
-    people = candidates.homes(*feed("customers", "customers"))
-    return candidates.Reach(
-        people,
-        coupons,
-        candidates.met_before(known, coupons, as_of=DAY),
-        candidates.liked_before(known, coupons, as_of=DAY),
-        candidates.nearest(people, coupons, known.logs),
-    )
-
-
-def offer_logs() -> OfferLogs:
-    names = [field.name for field in fields(OfferLogs)]
-    return OfferLogs(**dict(zip(names, feed(*names), strict=True)))
-
-
-def pairs() -> ibis.Table:
-    return ibis.table({"customer_id": "string", "coupon_id": "string", "known_at": "timestamp(6)"}, name="pairs")
-
-
-def days(place: str) -> ibis.Table:
-    return ibis.table({place: "string", "day": "date"}, name="days")
-
-
-JOURNEYS = ("journeys", "journey_touches")
-CONTACTS = ("touches", "sends", "coupon_receipts")
-USES = ("coupon_redemptions", "offline_redemptions", "online_orders")
 
 RULES = """
 a:
@@ -146,10 +104,6 @@ a:
     - not: {distance_to: {merchant: m1}, at_most_km: 2}
     - {feature: evening_share, at_least: 0.2}
 """
-
-
-def two_days(name: str) -> list[ibis.Table]:
-    return [ibis.table(contract(name).schema, name=f"{name}_{day}") for day in ("before", "now")]
 
 
 # Each room adds its own: "<room>.<function>", and after a blank what is special about the call.
@@ -221,12 +175,12 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         group=("id",),
         later="i",
     ),
-    "attribution.campaign_attribution": lambda: campaign_attribution(_known(), as_of=DAY, lookback_days=30),
-    "attribution.touch_credit": lambda: touch_credit(_known(), as_of=DAY),
-    "attribution.costs_before": lambda: costs_before(_known(), as_of=DAY),
-    "attribution.paid_touches_before": lambda: paid_touches_before(_known(), as_of=DAY),
-    "attribution.spending_known": lambda: spending_known(_known(), as_of=DAY),
-    "attribution.weekly_returns": lambda: weekly_returns(_known(), as_of=DAY, lookback_days=30, model="linear"),
+    "attribution.campaign_attribution": lambda: campaign_attribution(credited(), as_of=DAY, lookback_days=30),
+    "attribution.touch_credit": lambda: touch_credit(credited(), as_of=DAY),
+    "attribution.costs_before": lambda: costs_before(credited(), as_of=DAY),
+    "attribution.paid_touches_before": lambda: paid_touches_before(credited(), as_of=DAY),
+    "attribution.spending_known": lambda: spending_known(credited(), as_of=DAY),
+    "attribution.weekly_returns": lambda: weekly_returns(credited(), as_of=DAY, lookback_days=30, model="linear"),
     "attribution.lengths": lambda: lengths(*feed("journeys"), as_of=DAY),
     "attribution.closing_touches": lambda: closing_touches(*feed("purchases", *JOURNEYS), as_of=DAY),
     "attribution.outcomes": lambda: outcomes(*feed("purchases", "journeys"), as_of=DAY, lookback_days=30),
@@ -235,25 +189,25 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "attribution.bought_by_all": lambda: bought_by_all(
         feed("purchases")[0], feed("touches")[0], spans(*feed("campaigns"), as_of=DAY)
     ),
-    "attribution.store_purchases": lambda: _store_purchases(),
+    "attribution.store_purchases": lambda: purchases_by_store(),
     "attribution.city_purchases": lambda: city_purchases(*feed("purchases", "customers", "touches")),
-    "attribution.place_weeks": lambda: place_weeks(_store_purchases(), spans(*feed("campaigns"), as_of=DAY)),
-    "attribution.place_customers": lambda: place_customers(_store_purchases(), spans(*feed("campaigns"), as_of=DAY)),
+    "attribution.place_weeks": lambda: place_weeks(purchases_by_store(), spans(*feed("campaigns"), as_of=DAY)),
+    "attribution.place_customers": lambda: place_customers(purchases_by_store(), spans(*feed("campaigns"), as_of=DAY)),
     "attribution.margins": lambda: margins(*feed("purchases", "merchants"), default_share=0.3),
-    "attribution.offers_received": lambda: _offers_received(),
+    "attribution.offers_received": lambda: received_offers(),
     "attribution.sides": lambda: sides(
-        feed("purchases")[0], _offers_received(), spans(*feed("campaigns"), as_of=DAY), as_of=DAY
+        feed("purchases")[0], received_offers(), spans(*feed("campaigns"), as_of=DAY), as_of=DAY
     ),
-    "attribution.people": lambda: _people(),
-    "attribution.funnel_counts": lambda: funnel_counts(_people()),
+    "attribution.people": lambda: funnel_people(),
+    "attribution.funnel_counts": lambda: funnel_counts(funnel_people()),
     "attribution.online_orders": lambda: online_orders(
         OrderLogs(*feed("purchases", "journey_touches", "touches", "merchants")),
         as_of=DAY,
         within_days=30,
         default_share=0.3,
     ),
-    "attribution.group_paths": lambda: _grouped_paths().short,
-    "attribution.group_paths, long": lambda: _grouped_paths().long,
+    "attribution.group_paths": lambda: grouped_paths().short,
+    "attribution.group_paths, long": lambda: grouped_paths().long,
     "segmentation.rfm_scores": lambda: segmentation.rfm_scores(*feed("purchases"), as_of=DAY),
     "segmentation.segments": lambda: segments(*feed("purchases", "customers"), as_of=DAY),
     "demand.daily_demand": lambda: daily_demand(*feed("purchases", "merchants"), as_of=DAY, since=DAY),
@@ -370,41 +324,6 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     ),
     "marts.leaks": lambda: marts.leaks(dict(zip(CONTACTS, feed(*CONTACTS), strict=True)), as_of=DAY),
 }
-
-
-def used() -> ibis.Table:
-    """Return how coupons were used."""
-    return uses.used_coupons(*feed("coupon_lifecycle", *USES))
-
-
-def already_asked() -> ibis.Table:
-    """Return who was asked already."""
-    assignments, sends, received, coupons = feed("assignments", "sends", "coupon_receipts", "coupons")
-    coupons = coupons.select("coupon_id", "campaign_id")
-    return eligibility.already_asked(assignments, sends, received, coupons, as_of=DAY)
-
-
-def _offers_received() -> ibis.Table:
-    return offers_received(*feed("touches", "sends", "coupon_lifecycle", "campaigns"), as_of=DAY)
-
-
-def _store_purchases() -> ibis.Table:
-    campaigns = spans(*feed("campaigns"), as_of=DAY)
-    return store_purchases(feed("purchases")[0], campaigns.filter(campaigns.campaign_id == "c"), campaigns)
-
-
-def _known() -> Known:
-    return Known(*feed("purchases", *JOURNEYS, "attribution_ledger", "campaigns", "campaign_costs", "touches"))
-
-
-def _people() -> ibis.Table:
-    logs = FunnelLogs(*feed("purchases", "coupon_lifecycle", "touches", "campaigns"))
-    return people_of_funnel(logs, as_of=DAY, within_days=30)
-
-
-def _grouped_paths() -> Grouped:
-    ended = outcomes(*feed("purchases", "journeys"), as_of=DAY, lookback_days=30)
-    return group_paths(ended, *feed("journey_touches"), channels=["direct", "map"])
 
 
 @pytest.fixture(autouse=True)
