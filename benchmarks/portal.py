@@ -69,6 +69,7 @@ def measure() -> Iterator[str]:
         publish(home)
         with _running(home) as server:
             yield from _offers(server)
+            yield from _previews(server)
             yield from _pages(server)
             yield from _download(server)
 
@@ -98,6 +99,10 @@ def _pages(server: Server) -> Iterator[str]:
                 f"/segments/rfm/{code}?page={chosen.randrange(1, 2000)}",
                 f"/segments/rfm/{code}?sort={chosen.choice(['-monetary', 'recency_days', '-churn_probability'])}",
                 f"/segments/rfm/{code}?q=U{chosen.randrange(50):02}",
+                "/offers",
+                f"/offers/x?page={chosen.randrange(1, 2000)}",
+                f"/search?q=U{chosen.randrange(500):03}",
+                f"/customers/{_customer(chosen.randrange(CUSTOMERS))}",
             ]
         )
 
@@ -106,14 +111,24 @@ def _pages(server: Server) -> Iterator[str]:
     yield f"pages, {USERS} users, {THINK_SECONDS:.0f} s between clicks: {len(took)} pages, {_said(took)}"
 
 
+def _previews(server: Server) -> Iterator[str]:
+    header = f"Cookie: o2o={server.session}"
+    for path in ("segments/lifecycle/active", "offers/x"):
+        for wanted in ("csv", "google-customer-match"):
+            asked = f"/download/{path}?as={wanted}"
+            took = asyncio.run(_load(server.port, header, partial(str, asked), users=1, think=0.0, seconds=0.0))
+            yield f"who would be on the list {path} as {wanted}, asked for the first time: {took[0]:.2f} s"
+
+
 def _download(server: Server) -> Iterator[str]:
     header = f"Authorization: Bearer {server.token}"
-    for wanted in ("csv", "google-customer-match"):
-        path = f"/api/v1/files/segments/lifecycle/active?as={wanted}"
-        before = server.forget_peak()
-        took = asyncio.run(_load(server.port, header, partial(str, path), users=1, think=0.0, seconds=0.0))
-        memory = f"{before:.0f} to {server.peak_mb:.0f} MB"
-        yield f"download of {CUSTOMERS:,} rows as {wanted}: {took[0]:.1f} s, memory {memory}"
+    for path in ("segments/lifecycle/active", "offers"):
+        for wanted in ("csv", "parquet", "google-customer-match"):
+            asked = f"/api/v1/files/{path}?as={wanted}"
+            before = server.forget_peak()
+            took = asyncio.run(_load(server.port, header, partial(str, asked), users=1, think=0.0, seconds=0.0))
+            memory = f"{before:.0f} to {server.peak_mb:.0f} MB"
+            yield f"download of {CUSTOMERS:,} rows, {path} as {wanted}: {took[0]:.1f} s, memory {memory}"
 
 
 def _said(took: list[float]) -> str:
@@ -214,6 +229,10 @@ def publish(home: Path, customers: int = CUSTOMERS) -> None:
     leaving = {"customer_id": ids, "churn_probability": draw.random(customers), "clv_365d": money}
     _write(engine, "churn_scores", leaving, DAY)
     _write(engine, "targeted_offers", {"customer_id": ids, "reason_codes": [["distance:850"]] * customers}, DAY)
+    for nothing in ("campaigns", "merchants", "consents", "journeys"):
+        _write(engine, nothing, {contract(nothing).columns[0].name: []})
+    for nothing in ("offer_holdouts", "offer_exclusions", "offer_budget_curve"):
+        _write(engine, nothing, {contract(nothing).columns[0].name: []}, DAY)
     _write(engine, "customers", {"customer_id": ids, "consent_marketing": [True] * customers})
     contacts = {"customer_id": ids, "email": [f"{id_}@example.com" for id_ in ids]}
     _write(engine, "customer_contacts", contacts)

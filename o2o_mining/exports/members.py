@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 # Scheme -> column of `segments`, in the order in which a code is looked for.
 SCHEMES = {"rfm": "segment_code", "cluster": "cluster", "lifecycle": "lifecycle_stage", "rule": "rule_segments"}
 
-_BATCH = 50_000
-
 _LISTED = (
     "customer_id", "segment_code", "recency_days", "frequency", "monetary", "r_score", "f_score", "m_score",
     "consent", "as_of",
@@ -159,7 +157,7 @@ def _release(home: Home, segment: str, order: Order, day: date, segment_name: Wo
     rows = asked.filter(asked.consent.isin(LISTED)).select(*_LISTED).order_by("customer_id")
     n_rows = sum(counts.get(basis, 0) for basis in LISTED)
     words = {"segment_code": segment_name}
-    shown, fields = named_stream(home.batches(rows, _BATCH), n_rows, "segments", order, words=words)
+    shown, fields = named_stream(home, rows, n_rows, "segments", order, words=words)
     return release(Content(title=segment_name(code, order.spoken), rows=shown, fields=fields, **about), order, home)
 
 

@@ -11,18 +11,16 @@ import ibis
 
 from o2o_mining.core.errors import UsageError
 from o2o_mining.exports.audiences import Audience, release_audience
-from o2o_mining.exports.files import Stream
 from o2o_mining.exports.headings import title
-from o2o_mining.exports.release import Content, ExportReport, Order, Words, named, release, slice_day
+from o2o_mining.exports.release import Content, ExportReport, Order, Words, named_stream, release, slice_day
 from o2o_mining.exports.standing import (
     LISTED,
     NobodyError,
     consent_said,
-    counted,
     left_out,
-    listed,
     notes,
     refuse_nobody,
+    standings,
     with_standing,
 )
 
@@ -41,6 +39,7 @@ _LISTED = (
     "uplift", "uplift_low", "uplift_high", "basis", "expected_value", "expected_cost", "reason_codes", "consent",
     "as_of",
 )  # fmt: skip
+_ORDER = ("campaign_id", "rank", "customer_id", "coupon_id")
 
 
 def export_offers(
@@ -112,9 +111,7 @@ def _release(
         planned, campaigns = planned.filter(planned.campaign_id == campaign), [campaign]
     rows = planned.select("campaign_id", "customer_id").distinct() if order.platform else planned
     asked = _with_standing(home, rows, day, order)
-    order_by = ("campaign_id", "rank", "customer_id", "coupon_id")
-    known = (asked.select("consent") if order.platform else asked.select(*_LISTED).order_by(*order_by)).to_pyarrow()
-    counts = counted(known)
+    counts = standings(asked)
     which = "" if campaign is None else f" of campaign {campaign}"
     refuse_nobody(counts, purpose=order.purpose, said=f"the offers{which} as of {day}")
     about: dict[str, Any] = {
@@ -133,9 +130,10 @@ def _release(
         people = asked.filter(asked.consent.isin(LISTED)).select("customer_id").distinct()
         return release_audience(Audience(people=people, **about), order, home)
     words = {} if reason_text is None else {"reason_codes": reason_text}
-    filled, fields = named(listed(known), TABLE, order, types={"consent": "text"}, words=words)
-    name = title(TABLE, order.spoken)
-    return release(Content(title=name, rows=Stream.of(filled), fields=fields, **about), order, home)
+    may = asked.filter(asked.consent.isin(LISTED)).select(*_LISTED).order_by(*_ORDER)
+    n_rows = sum(counts.get(basis, 0) for basis in LISTED)
+    shown, fields = named_stream(home, may, n_rows, TABLE, order, words=words)
+    return release(Content(title=title(TABLE, order.spoken), rows=shown, fields=fields, **about), order, home)
 
 
 def export_plan(

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,8 @@ from o2o_mining.exports.headings import code_names, heading
 from o2o_mining.exports.specs import Spec, read_spec
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from o2o_mining.core.settings import Settings
     from o2o_mining.engine.home import Home
 
@@ -40,6 +41,7 @@ Words = Callable[[str, str], str]
 # The layout of files for people. The version changes when the same rows would give other bytes.
 SPEC = "people"
 SPEC_VERSION = 3
+_BATCH = 50_000
 
 
 @dataclass(frozen=True)
@@ -339,24 +341,31 @@ def named(
 
 
 def named_stream(
-    reader: pa.RecordBatchReader, n_rows: int, table: str, order: Order, *, words: Mapping[str, Words]
+    home: Home, rows: ir.Table, n_rows: int, table: str, order: Order, *, words: Mapping[str, Words]
 ) -> tuple[Stream, list[Field]]:
     """Return rows that come a batch at a time with names beside their codes, as ``named`` does, and their fields.
 
+    They are asked for when the first is read: a dry run reads none.
+
     Parameters
     ----------
-    reader, n_rows
+    home
+        The published snapshot.
+    rows, n_rows
         Columns of one table, with codes and ``consent``; how many rows come.
     table, order, words
         As ``named`` has them.
     """
 
-    def named_batch(rows: pa.Table) -> tuple[pa.Table, list[Field]]:
-        return named(rows, table, order, types={"consent": "text"}, words=words)
+    def named_batch(batch: pa.Table) -> tuple[pa.Table, list[Field]]:
+        return named(batch, table, order, types={"consent": "text"}, words=words)
 
-    shape, fields = named_batch(reader.schema.empty_table())
-    parts = (named_batch(pa.Table.from_batches([batch]))[0].to_batches() for batch in reader)
-    return Stream(shape.schema, n_rows, chain.from_iterable(parts)), fields
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in home.batches(rows, _BATCH):
+            yield from named_batch(pa.Table.from_batches([batch]))[0].to_batches()
+
+    shape, fields = named_batch(home.batches(rows.limit(0), _BATCH).schema.empty_table())
+    return Stream(shape.schema, n_rows, batches()), fields
 
 
 def _said_by(word: Words, column: pa.ChunkedArray, language: str) -> dict[str, str]:

@@ -89,7 +89,7 @@ def export_table(
     as_of
         Day of the slice of a mined table; the latest by default.
     where
-        Key columns and the values to keep, as text: ``{"model": "linear", "window_start": "1970-01-01"}``.
+        Key columns, or ``merchant_id``, and the values to keep, as text: ``{"model": "linear"}``.
     segment_name
         From a ``segment_code`` and a language to a name; None leaves the codes alone.
     k_min
@@ -227,11 +227,12 @@ def _marked(rows: ir.Table, table: str, k_min: int) -> ir.Table:
 
 
 def _filtered(rows: Any, table: str, where: Mapping[str, str]) -> Any:
-    """Keep the rows whose key columns have the given values."""
-    keys = [name for name in contract(table).key if name != "as_of"]
+    """Keep the rows whose key columns, or whose merchant, have the given values."""
+    declared = contract(table)
+    keys = [name for name in declared.column_names if name in {*declared.key, "merchant_id"} - {"as_of"}]
     for name, value in where.items():
         if name not in keys:
-            raise UsageError(f"table {table} has no key column '{name}'", next_step=f"use one of {', '.join(keys)}")
+            raise UsageError(f"table {table} cannot be asked by '{name}'", next_step=f"use one of {', '.join(keys)}")
         given = [str(held) for held in rows[name].to_pylist()]
         kept = [held == value for held in given]
         if not any(kept):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 import pandas as pd
+from filelock import FileLock
 
 from o2o_mining.core.errors import HomeError, O2OError, UsageError
 from o2o_mining.core.moments import midnight
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from o2o_mining.engine.home import Home
 
 APPROVALS = "approvals.jsonl"
+_LOCK_FILE = "approvals.lock"
 LANDING = "landing"
 # Why somebody of the plan gets nothing; the first that holds counts, as in exported lists.
 _REASONS = WITHDRAWN, NOT_PROFILED, HELD_OUT = "withdrawn", "profiling_refused", "held_out"
@@ -114,11 +116,27 @@ def approve(
         ...
     o2o_mining.core.errors.HomeError: no snapshot in no-such-home/snapshots. Next: o2o run --home no-such-home
     """
-    day, log = _day(home, as_of), read_approvals(home.path)
+    day = _day(home, as_of)
+    barred, planned = _barred(home, settings, day), _planned(home, day, campaigns)
+    # Portal and command line may approve at once: what is sent hangs on what the log says until it is written.
+    with FileLock(home.path / _LOCK_FILE):
+        return _approve_all(home, day, planned, barred=barred, mint=mint, approved_by=approved_by)
+
+
+def _approve_all(
+    home: Home,
+    day: date,
+    planned: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]],
+    *,
+    barred: Mapping[str, str],
+    mint: Mint,
+    approved_by: str,
+) -> list[Approved]:
+    """Approve campaigns one after the other, each with its line in the log; nobody else may approve meanwhile."""
+    log = read_approvals(home.path)
     _refuse_stale(home, day, log)
-    barred = _barred(home, settings, day)
     approved = []
-    for campaign, offers, holdouts in _planned(home, day, campaigns):
+    for campaign, offers, holdouts in planned:
         known = next((e for e in log if (e["as_of"], e["campaign_id"]) == (str(day), campaign)), None)
         if known:
             counts = {name: int(known.get(name, 0)) for name in _COUNTS}  # older entries name fewer reasons

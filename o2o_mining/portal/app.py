@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from o2o_mining.portal.access.rights import API
 from o2o_mining.portal.api import router as api_router
 from o2o_mining.portal.downloads import clear_downloads
 from o2o_mining.portal.offer_book import OfferBook
-from o2o_mining.portal.pages import ROUTERS, prepare
+from o2o_mining.portal.pages import ROUTERS, look_ahead, prepare
 from o2o_mining.portal.portal import Portal
 from o2o_mining.portal.snapshot import Snapshots
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 # The text of each status; any other is said as a failure of ours.
 _SAID = {404: "not_found", 405: "not_found", 403: "forbidden", 422: "not_found", 429: "too_often"}
+
+# How often is looked for a new snapshot, so that it is ready before somebody asks for a page.
+_LOOK_SECONDS = 2.0
 
 
 def make_app(home: Path, access: Access, oidc: Oidc | None = None) -> ASGIApp:
@@ -89,17 +92,40 @@ def _configured(home: Path, access: Access) -> Oidc | None:
 
 @asynccontextmanager
 async def _getting_ready(app: FastAPI) -> AsyncIterator[None]:
-    """Read beforehand what the first visitor would have to wait for."""
-    threading.Thread(target=_read_ahead, args=(app.state.portal,), daemon=True).start()
+    """Read beforehand, of this snapshot and of every later one, what the first visitor would have to wait for."""
+    over = threading.Event()
+    threading.Thread(target=keep_ready, args=(app.state.portal, over), daemon=True).start()
     yield
+    over.set()
+
+
+def keep_ready(portal: Portal, over: threading.Event) -> None:
+    """Read ahead of every snapshot that is published, until it is over.
+
+    Parameters
+    ----------
+    portal
+        The portal.
+    over
+        Is set in the end.
+    """
+    ready = None
+    while True:
+        with suppress(HomeError):  # nothing is published yet; whoever comes is told so
+            snapshot = portal.snapshot
+            if snapshot is not ready:
+                ready = snapshot
+                _read_ahead(portal)
+        if over.wait(_LOOK_SECONDS):
+            return
 
 
 def _read_ahead(portal: Portal) -> None:
     try:
-        portal.snapshots.current()
         if portal.access.tokens.is_any_for("offers"):
             portal.offer_book.answer("")
-    except O2OError as error:  # nothing is published yet; whoever comes is told so
+        look_ahead(portal)
+    except O2OError as error:  # whoever asks for it is told
         logging.getLogger(__name__).info("%s", error)
 
 

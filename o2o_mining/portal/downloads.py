@@ -33,6 +33,9 @@ _DOWNLOADS = "downloads"
 # A large list takes seconds of a core; more than two at once would slow the pages down.
 _SLOTS = threading.Semaphore(2)
 
+# To make out who is on a list of so many takes longer than a page may.
+LARGE = 50_000
+
 # Makes a list as it is ordered from a home as published.
 Making = Callable[[Home, Order], ExportReport]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse
 from o2o_mining.core.languages import LANGUAGES
 from o2o_mining.ingest.sources import home_settings
 from o2o_mining.portal.access.gate import FORM_FIELD
+from o2o_mining.portal.access.rights import right_of
 from o2o_mining.portal.offer_book import OfferBook
 from o2o_mining.portal.snapshot import Snapshot, Snapshots
 from o2o_mining.portal.speech import LANGUAGE_NAMES, Speech, wanted_language
@@ -126,7 +128,7 @@ class Portal:
             form_token=Markup('<input type="hidden" name="{}" value="{}">').format(FORM_FIELD, viewer.form_token),
             theme=_theme(request),
             here=request.scope["path"],
-            back=request.scope["path"] + (f"?{request.url.query}" if request.url.query else ""),
+            back=_way_back(request),
             navigation=_navigation(viewer),
             published=self._published(),
             **content,
@@ -167,6 +169,21 @@ def script_json(content: Any) -> Markup:
     """
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=float)
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))  # noqa: S704 - escaped
+
+
+def _way_back(request: Request) -> str:
+    """Return the address at which the page is shown again: of a form's answer its own, else that of the form."""
+    own = quote(request.scope["path"]) + (f"?{request.url.query}" if request.url.query else "")
+    if request.method in ("GET", "HEAD"):
+        return own
+    form = urlsplit(request.headers.get("referer", ""))
+    before = form.path + (f"?{form.query}" if form.query else "") if form.netloc == request.url.netloc else ""
+    return next((one for one in (before, own) if _can_be_opened(one)), "/")
+
+
+def _can_be_opened(address: str) -> bool:
+    found = right_of(unquote(urlsplit(address).path))
+    return found is not None and "GET" in found[0].roles
 
 
 def _theme(request: Request) -> str:

@@ -37,6 +37,7 @@ def _pages(page: Page, served: Served) -> list[str]:
             found.append(deeper)
             page.goto(served.address + deeper)
             found += _links(page, "main a")[:2]
+    found += ["/search?q=c00", "/customers/c003"]
     return [path for path in dict.fromkeys(found) if path.startswith("/")]
 
 
@@ -105,21 +106,64 @@ def test_charts_are_drawn_without_the_network(reader: Page, stocked: Served) -> 
     assert all(url.startswith((stocked.address, "data:", "blob:")) for url in asked)
 
 
-@pytest.mark.parametrize("wanted", ["csv", "xlsx", "parquet", "google-customer-match"])
+@pytest.mark.parametrize(
+    ("of", "wanted"),
+    [
+        ("segments/lifecycle/active", "csv"),
+        ("segments/lifecycle/active", "xlsx"),
+        ("segments/lifecycle/active", "parquet"),
+        ("segments/lifecycle/active", "google-customer-match"),
+        ("segments/lifecycle/active", "meta-customer-list"),
+        ("segments/lifecycle/active", "tiktok"),
+        ("segments/lifecycle/active", "line"),
+        ("offers/x", "csv"),
+        ("offers/x", "parquet"),
+        ("offers/x", "google-customer-match"),
+    ],
+)
 def test_a_list_has_as_many_rows_as_the_page_before_it_says(
-    taker: Page, crowded: Served, tmp_path: Path, wanted: str
+    taker: Page, crowded: Served, tmp_path: Path, of: str, wanted: str
 ) -> None:
-    taker.goto(f"{crowded.address}/download/segments/lifecycle/active?as={wanted}")
-    said = int(taker.locator(".facts dd").first.inner_text().split()[0].replace(",", ""))
-    with taker.expect_download(timeout=120_000) as started:
-        taker.click("main form[method=post] button")
-    file = tmp_path / started.value.suggested_filename
-    started.value.save_as(file)
+    said, file = _taken(taker, f"{crowded.address}/download/{of}?as={wanted}", tmp_path)
     assert _rows(file, wanted) == said
     assert 0.97 * MANY < said < MANY  # less the global control
 
 
+def test_the_offers_of_a_campaign_are_a_workbook(reader: Page, stocked: Served, tmp_path: Path) -> None:
+    said, file = _taken(reader, f"{stocked.address}/download/offers/g%2F1?as=xlsx", tmp_path)
+    assert (_rows(file, "xlsx"), said) == (62, 62)  # c001 refused
+
+
+@pytest.mark.parametrize(
+    ("of", "wanted", "rows"), [("scorecard", "csv", 1), ("gaps", "xlsx", 2), ("catchments", "parquet", 1)]
+)
+def test_what_is_of_a_merchant_is_a_file(
+    reader: Page, stocked: Served, tmp_path: Path, of: str, wanted: str, rows: int
+) -> None:
+    reader.goto(f"{stocked.address}/merchants/m1")
+    reader.select_option("#of", of)
+    reader.select_option("#as", wanted)
+    assert _rows(_saved(reader, 'form[action^="/download/"] button', tmp_path), wanted) == rows
+
+
+def _taken(page: Page, address: str, folder: Path) -> tuple[int, Path]:
+    """Return how many rows the page before a download names, and what is downloaded."""
+    page.goto(address)
+    said = int(page.locator(".facts dd").first.inner_text().split()[0].replace(",", ""))
+    return said, _saved(page, "main form[method=post] button", folder)
+
+
+def _saved(page: Page, button: str, folder: Path) -> Path:
+    with page.expect_download(timeout=120_000) as started:
+        page.click(button)
+    file = folder / started.value.suggested_filename
+    started.value.save_as(file)
+    return file
+
+
 def _rows(file: Path, wanted: str) -> int:
+    if wanted == "line":
+        return len(file.read_text(encoding="utf-8").splitlines())
     if wanted == "parquet":
         return int(pq.ParquetFile(file).metadata.num_rows)
     if wanted == "xlsx":

@@ -80,7 +80,7 @@ def members(
     return {"as_of": day, "members": found, "next_after": found[-1]["customer_id"] if len(rows) > limit else None}
 
 
-@router.get("/customers/{customer_id}/offers", response_model=Offers)
+@router.get("/customers/{customer_id:path}/offers", response_model=Offers)
 async def offers(request: Request, customer_id: str) -> Response:
     """Return the offers of a customer out of approved plans, from memory."""
     book = portal_of(request).offer_book
@@ -95,7 +95,7 @@ def campaigns(request: Request, as_of: date | None = None, model: str = "last_no
     return snapshot.rows(_CAMPAIGNS, model, _day(snapshot, "campaign_attribution", as_of))
 
 
-@router.get("/campaigns/{campaign_id}", response_model=CampaignResults)
+@router.get("/campaigns/{campaign_id:path}", response_model=CampaignResults)
 def campaign(request: Request, campaign_id: str, as_of: date | None = None) -> dict[str, Any]:
     """Return what every model credits a campaign with, and what it caused."""
     snapshot = portal_of(request).snapshot

@@ -6,14 +6,17 @@ from o2o_mining.portal.pages import (
     account,
     admin,
     campaigns,
+    customers,
     entrance,
     merchants,
     offers,
     oidc,
     overview,
     quality,
+    search,
     segments,
 )
+from o2o_mining.portal.portal import Portal
 from o2o_mining.portal.snapshot import Snapshot
 
 ROUTERS = (
@@ -27,6 +30,8 @@ ROUTERS = (
     campaigns.router,
     merchants.router,
     quality.router,
+    search.router,
+    customers.router,
 )
 
 
@@ -35,3 +40,9 @@ def prepare(snapshot: Snapshot) -> None:
     overview.prepare(snapshot)
     segments.prepare(snapshot)
     offers.prepare(snapshot)
+
+
+def look_ahead(portal: Portal) -> None:
+    """Do what takes longer while the snapshot is already shown: whoever comes later need not wait for it."""
+    segments.look_ahead(portal)
+    offers.look_ahead(portal)

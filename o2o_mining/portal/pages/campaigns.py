@@ -66,7 +66,7 @@ _LEDGER = Listing(
     """,
     columns=(
         Column("purchase_id", "text", "campaigns.conversion", link="/conversions/{purchase_id}"),
-        Column("customer_id", "text", "campaigns.customer"),
+        Column("customer_id", "text", "campaigns.customer", link="/customers/{customer_id}"),
         Column("credited_at", "moment", "campaigns.credited_at"),
         Column("channel", "text", "campaigns.channel"),
         Column("kind", "text", "campaigns.kind", shown="kind_name"),

@@ -27,6 +27,8 @@ from o2o_mining.portal.speech import Speech
 router = APIRouter(include_in_schema=False)
 
 TABLE = "merchant_scorecards"
+# What can be taken away of one merchant, by the table that it is in.
+LISTS = {"scorecard": TABLE, "gaps": "promise_gaps", "catchments": "store_catchments"}
 # The merchants that are drawn: those farthest from their promise.
 _DRAWN = 15
 
@@ -140,27 +142,40 @@ def merchant(request: Request, merchant_id: str, as_of: str = "") -> Response:
         stores=_stores(snapshot, speech, merchant_id, day),
         wins=_wins(snapshot, merchant_id, day),
         sees_all=viewer.may_open("/merchants"),
-        may_download=card is not None and viewer.may_open(f"/download/merchants/{merchant_id}", "POST"),
+        lists=[one for one in LISTS if _is_any(snapshot, one, merchant_id)],
+        may_download=viewer.may_open(f"/download/merchants/{merchant_id}", "POST"),
         formats=FORMATS,
     )
 
 
 @router.post("/download/merchants/{merchant_id:path}")
-def download(request: Request, merchant_id: str, wanted: Annotated[str, Form(alias="as")] = "") -> Response:
-    """Give the scorecard of one merchant as a file."""
+def download(
+    request: Request,
+    merchant_id: str,
+    wanted: Annotated[str, Form(alias="as")] = "",
+    of: Annotated[str, Form()] = "scorecard",
+) -> Response:
+    """Give the scorecard of one merchant, its promise gaps or the catchments of its stores as a file."""
     portal, viewer = portal_of(request), viewer_of_request(request)
-    if _card(portal.snapshot, merchant_id, portal.snapshot.chosen(TABLE, "")[0]) is None:
+    if of not in LISTS or not _is_any(portal.snapshot, of, merchant_id):
         raise HTTPException(404)
     order = ordered(portal, viewer, {"as": wanted or FORMATS[0]}, portal.speech(request).language)
     if order.platform:
-        raise UsageError("a scorecard goes to no platform", next_step=f"use one of {', '.join(FORMATS)}")
-    return downloaded(portal, viewer, f"merchant {merchant_id}", order, _making(merchant_id))
+        raise UsageError("what is of a merchant goes to no platform", next_step=f"use one of {', '.join(FORMATS)}")
+    return downloaded(portal, viewer, f"merchant {merchant_id}: {of}", order, _making(LISTS[of], merchant_id))
 
 
-def _making(merchant_id: str) -> Making:
+def _is_any(snapshot: Snapshot, of: str, merchant_id: str) -> bool:
+    """Return whether there is anything of a merchant to be taken away, on the latest day."""
+    days = snapshot.days(LISTS[of])
+    query = f"SELECT 1 AS n FROM {LISTS[of]} WHERE as_of = CAST(? AS DATE) AND merchant_id = ? LIMIT 1"
+    return bool(days) and snapshot.row(query, days[-1], merchant_id) is not None
+
+
+def _making(table: str, merchant_id: str) -> Making:
     def make(home: Home, order: Order) -> ExportReport:
         return export_table(
-            home, TABLE, settings=order.settings, where={"merchant_id": merchant_id}, format=order.format,
+            home, table, settings=order.settings, where={"merchant_id": merchant_id}, format=order.format,
             language=order.language, out=order.out, requested_by=order.requested_by,
         )  # fmt: skip
 

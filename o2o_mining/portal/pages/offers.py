@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
@@ -16,11 +15,11 @@ from starlette.responses import RedirectResponse, Response
 from o2o_mining.core.errors import HomeError
 from o2o_mining.core.moments import parse_day
 from o2o_mining.engine.home import Home
-from o2o_mining.exports import FORMATS, platforms
+from o2o_mining.exports import FORMATS, Order, platforms
 from o2o_mining.offers import approve as approve_plan
 from o2o_mining.offers import read_approvals, reason_text
 from o2o_mining.portal.charts import curve
-from o2o_mining.portal.downloads import downloaded, offers_list, ordered, previewed
+from o2o_mining.portal.downloads import LARGE, Preview, downloaded, offers_list, ordered, previewed
 from o2o_mining.portal.listing import Column, Listing, Shown, listed
 from o2o_mining.portal.portal import Portal, portal_of, viewer_of_request
 from o2o_mining.portal.snapshot import Snapshot
@@ -34,8 +33,6 @@ TABLE = "targeted_offers"
 CHANGES = ("new", "kept", "gone")
 # Points of a campaign's curve.
 _POINTS = 20
-# Two approvals at once would both write the log.
-_APPROVING = threading.Lock()
 
 _PLANS = Listing(
     query="""
@@ -85,7 +82,7 @@ _CHANGED = f"""
 _OFFERS = Listing(
     query=_PLAN,
     columns=(
-        Column("customer_id", "text", "offers.customer"),
+        Column("customer_id", "text", "offers.customer", link="/customers/{customer_id}"),
         Column("coupon_id", "text", "offers.coupon"),
         Column("channel", "text", "offers.channel"),
         Column("send_on", "day", "offers.send_on"),
@@ -227,15 +224,14 @@ def approve(
         return portal.page(request, "error.html", status=409, text="offers.changed_since", detail="")
     home = Home(portal.home)
     try:
-        with _APPROVING:
-            done = approve_plan(
-                home,
-                mint=lambda ids, days: mint_many(ids, valid_until=days, keys=make_keys(portal.home)),
-                settings=portal.settings,
-                approved_by=viewer.name,
-                campaigns=[campaign_id],
-                as_of=parse_day(as_of),
-            )[0]
+        done = approve_plan(
+            home,
+            mint=lambda ids, days: mint_many(ids, valid_until=days, keys=make_keys(portal.home)),
+            settings=portal.settings,
+            approved_by=viewer.name,
+            campaigns=[campaign_id],
+            as_of=parse_day(as_of),
+        )[0]
     except HomeError as error:
         return portal.page(request, "error.html", status=409, text="offers.stale", detail=str(error))
     finally:
@@ -243,7 +239,10 @@ def approve(
     if done.files:
         portal.access.audit.note(
             "approved", user=viewer.name, address=viewer.address, subject=f"offers {campaign_id}",
-            detail=f"plan of {done.as_of}, {done.sent} sent, {done.control} held out, {done.withdrawn} withdrawn",
+            detail=(
+                f"plan of {done.as_of}, {done.sent} sent, {done.control} control, {done.withdrawn} consent withdrawn, "
+                f"{done.profiling_refused} profiling refused, {done.held_out} held out"
+            ),
         )  # fmt: skip
     return RedirectResponse(f"/offers/{quote(campaign_id, safe='')}?{urlencode({'as_of': as_of})}", 303)
 
@@ -264,7 +263,7 @@ def preview(request: Request, campaign_id: str) -> Response:
         choices=(*FORMATS, *platforms()),
         chosen=order.platform or order.format,
         counted="download.rows" if order.platform else "offers.offers_listed",
-        preview=previewed(portal, f"offers {campaign_id}", order, offers_list(campaign_id)),
+        preview=_previewed(portal, campaign_id, order),
     )
 
 
@@ -293,6 +292,19 @@ def prepare(snapshot: Snapshot) -> None:
         listed(snapshot, listing, values, {})
 
 
+def look_ahead(portal: Portal) -> None:
+    """Make out beforehand who would be on large lists for people."""
+    snapshot, order = portal.snapshot, Order(portal.settings)
+    days = snapshot.days(TABLE)
+    for row in listed(snapshot, _PLANS, (days[-1],) * 3, {}).rows if days else []:
+        if row["offers"] >= LARGE:
+            _previewed(portal, row["campaign_id"], order)
+
+
+def _previewed(portal: Portal, campaign_id: str, order: Order) -> Preview:
+    return previewed(portal, f"offers {campaign_id}", order, offers_list(campaign_id))
+
+
 def _planned(snapshot: Snapshot, campaign_id: str) -> date:
     """Return the day of the latest plan; lists are of it alone."""
     day, _ = snapshot.chosen(TABLE, "")
@@ -303,8 +315,9 @@ def _planned(snapshot: Snapshot, campaign_id: str) -> date:
 
 
 def _approvals(portal: Portal, day: date) -> dict[str, dict[str, Any]]:
-    """Return what of the plan of a day was approved, by campaign."""
-    return {one["campaign_id"]: one for one in read_approvals(portal.home) if one["as_of"] == str(day)}
+    """Return what of the plan of a day was approved, by campaign; older entries name fewer reasons."""
+    nothing = {"profiling_refused": 0, "held_out": 0}
+    return {one["campaign_id"]: nothing | one for one in read_approvals(portal.home) if one["as_of"] == str(day)}
 
 
 def _state(approval: dict[str, Any] | None, speech: Speech) -> str:

@@ -9,10 +9,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from o2o_mining.offers import read_approvals
 from o2o_mining.portal.access.rights import MERCHANT
 from o2o_mining.portal.charts import lines
 from o2o_mining.portal.portal import Portal, portal_of, viewer_of_request
-from o2o_mining.portal.sentences import Sentence, sentences
+from o2o_mining.portal.sentences import Sentence, Situation, sentences
 from o2o_mining.portal.snapshot import Snapshot
 from o2o_mining.portal.speech import Speech
 
@@ -123,4 +124,7 @@ def _wins(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _said(portal: Portal, speech: Speech, last: dict[str, Any], before: dict[str, Any]) -> list[Sentence]:
-    return sentences(portal.snapshot, speech, portal.segment_name, last=last, before=before, days=PERIOD_DAYS)
+    planned = portal.snapshot.days("targeted_offers")[-1:]
+    approved = {one["campaign_id"] for one in read_approvals(portal.home) if one["as_of"] in map(str, planned)}
+    known = Situation(portal.snapshot, speech, portal.segment_name, last, before, PERIOD_DAYS, approved)
+    return sentences(known)

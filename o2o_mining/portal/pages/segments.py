@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from o2o_mining.exports import FORMATS, platforms
+from o2o_mining.exports import FORMATS, Order, platforms
 from o2o_mining.portal.charts import bars, columns, lines, sankey
-from o2o_mining.portal.downloads import downloaded, ordered, previewed
+from o2o_mining.portal.downloads import LARGE, Preview, downloaded, ordered, previewed
 from o2o_mining.portal.listing import Column, Listing, listed
 from o2o_mining.portal.portal import Portal, portal_of, viewer_of_request
 from o2o_mining.portal.segments import IS_MEMBER, SCHEMES, everybody, members_query, segment_list, segment_profile
@@ -47,10 +47,15 @@ _SEGMENTS = Listing(
     key=("segment_code",),
 )
 
+_LARGE = """
+    SELECT scheme, segment_code FROM segment_profiles WHERE as_of = CAST(? AS DATE) AND customers >= ?
+    ORDER BY customers DESC, scheme, segment_code
+"""
+
 _MEMBERS = Listing(
     query="",
     columns=(
-        Column("customer_id", "text", "segments.customer"),
+        Column("customer_id", "text", "segments.customer", link="/customers/{customer_id}"),
         Column("recency_days", "number", "segments.recency"),
         Column("frequency", "number", "segments.frequency"),
         Column("monetary", "money", "segments.monetary"),
@@ -66,6 +71,14 @@ def prepare(snapshot: Snapshot) -> None:
     """Keep beforehand what most questions are about."""
     if days := snapshot.days("segments"):
         everybody(snapshot, days[-1])
+
+
+def look_ahead(portal: Portal) -> None:
+    """Make out beforehand who would be on large lists for people."""
+    snapshot, order = portal.snapshot, Order(portal.settings)
+    days = snapshot.days("segment_profiles")
+    for row in snapshot.rows(_LARGE, days[-1], LARGE) if days else []:
+        _previewed(portal, row["scheme"], row["segment_code"], order)
 
 
 @router.get("/segments")
@@ -142,7 +155,7 @@ def preview(request: Request, scheme: str, code: str) -> Response:
         day=day,
         choices=(*FORMATS, *platforms()),
         chosen=order.platform or order.format,
-        preview=previewed(portal, f"segment {scheme}:{code}", order, segment_list(portal, scheme, code)),
+        preview=_previewed(portal, scheme, code, order),
     )
 
 
@@ -153,6 +166,10 @@ def download(request: Request, scheme: str, code: str, wanted: Annotated[str, Fo
     _known(portal.snapshot, scheme, code, portal.snapshot.chosen("segment_profiles", "")[0])
     order = ordered(portal, viewer, {"as": wanted}, portal.speech(request).language)
     return downloaded(portal, viewer, f"segment {scheme}:{code}", order, segment_list(portal, scheme, code))
+
+
+def _previewed(portal: Portal, scheme: str, code: str, order: Order) -> Preview:
+    return previewed(portal, f"segment {scheme}:{code}", order, segment_list(portal, scheme, code))
 
 
 def _known(snapshot: Snapshot, scheme: str, code: str, day: date) -> dict[str, Any]:

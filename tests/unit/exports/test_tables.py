@@ -73,7 +73,7 @@ def test_rows_can_be_chosen_by_key(publish: Publish) -> None:
     assert report.manifest["where"] == chosen
     with pytest.raises(UsageError, match=r"no row with model = lineal.*last_non_direct, linear"):
         export_table(home, "campaign_attribution", settings=SETTINGS, where={"model": "lineal"})
-    with pytest.raises(UsageError, match=r"no key column 'revenue'.*window_start, window_end, model, level, id"):
+    with pytest.raises(UsageError, match=r"cannot be asked by 'revenue'.*window_start, window_end, model, level, id"):
         export_table(home, "campaign_attribution", settings=SETTINGS, where={"revenue": "0"})
 
 

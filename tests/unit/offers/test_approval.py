@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -28,7 +31,7 @@ def _mint(ids: Sequence[str], days: Sequence[date]) -> list[str]:
 
 
 def _approve(home: Home, **options: Any) -> list[Approved]:
-    return approve(home, mint=_mint, approved_by="mei", **{"settings": HALF, **options})
+    return approve(home, approved_by="mei", **{"mint": _mint, "settings": HALF, **options})
 
 
 def _read(home: Home, file: str) -> list[dict[str, str]]:
@@ -84,6 +87,41 @@ def test_approving_again_writes_nothing(home: Home) -> None:
     (again,) = _approve(home)
     assert (again.files, again.approved_at, again.sent) == ((), first.approved_at, first.sent)
     assert {path: path.stat().st_mtime_ns for path in home.path.rglob("*") if path.is_file()} == before
+
+
+_ANOTHER = """
+import sys
+from pathlib import Path
+from o2o_mining.core.settings import Settings
+from o2o_mining.engine.home import Home
+from o2o_mining.offers import approve
+
+print("ready", flush=True)
+home = Home(Path(sys.argv[1]))
+(done,) = approve(home, mint=lambda ids, days: ids, settings=Settings(global_holdout_share=0), approved_by="portal")
+print(len(done.files), done.sent)
+"""
+
+
+def test_of_two_processes_that_approve_at_once_one_writes_and_the_other_finds_it_done(home: Home) -> None:
+    command = [sys.executable, "-c", _ANOTHER, str(home.path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as other:  # noqa: S603 - ours
+        assert other.stdout
+
+        def mint(ids: Sequence[str], days: Sequence[date]) -> list[str]:
+            """Come to the other process while this one has read the log and not yet written to it."""
+            assert other.stdout
+            assert other.stdout.readline() == "ready\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                other.wait(1)
+            return _mint(ids, days)
+
+        (done,) = _approve(home, mint=mint)
+        assert other.stdout.readline() == f"0 {done.sent}\n"
+    (entry,) = [json.loads(line) for line in (home.path / "approvals.jsonl").read_text().splitlines()]
+    assert entry["approved_by"] == "mei"
+    assert len(_read(home, done.files[1])) == done.sent
 
 
 def test_whoever_withdrew_after_the_plan_was_made_is_left_out(home: Home, tmp_path: Path) -> None:

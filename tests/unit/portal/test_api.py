@@ -133,17 +133,24 @@ def test_campaigns_have_what_models_credit_them_with_and_what_they_caused(visit:
     publish_tables(
         tmp_path,
         {
-            "campaigns": [campaign("spring"), campaign("new")],
-            "campaign_attribution": [credit("spring", level="campaign"), credit("spring")],
+            "campaigns": [campaign("spring"), campaign("new"), campaign("g/1")],
+            "campaign_attribution": [
+                credit("spring", level="campaign"),
+                credit("spring"),
+                credit("g/1", level="campaign"),
+            ],
             "incrementality": [effect],
         },
     )
     ask = _asking(visit(tmp_path))
     listed = {row["campaign_id"]: row["net_revenue"] for row in ask("/campaigns").json()}
-    assert listed == {"spring": "10.00", "new": None}
+    assert listed == {"spring": "10.00", "new": None, "g/1": "10.00"}
     found = ask("/campaigns/spring").json()
     assert [(row["model"], row["net_revenue"]) for row in found["attribution"]] == [("last_non_direct", "10.00")]
     assert [(row["outcome"], row["effect"]) for row in found["incrementality"]] == [("net_revenue", 1.5)]
+    for path in ("/campaigns/g/1", "/campaigns/g%2F1"):
+        found = ask(path).json()
+        assert (found["campaign_id"], len(found["attribution"])) == ("g/1", 1)
 
 
 def _publish_plan(home: Path, *refusing: str) -> None:
@@ -195,7 +202,7 @@ def test_who_withdrew_since_has_no_offers(visit: Visit, tmp_path: Path) -> None:
 
 
 def test_ids_that_are_no_plain_words_are_answered_as_they_are(ask: Ask) -> None:
-    for id_ in ('"', "\\", "é", "a b"):
+    for id_ in ('"', "\\", "é", "a b", "a/b"):
         answer = ask(f"/customers/{id_}/offers")
         assert answer.json() == {"customer_id": id_, "offers": []}
 

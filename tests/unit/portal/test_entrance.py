@@ -107,6 +107,38 @@ def test_pages_speak_the_language_of_the_browser_until_another_is_chosen(visit: 
     assert '<html lang="zh-Hans"' in visitor.get("/login").text
 
 
+def _language_leads_to(text: str) -> str:
+    return text.rpartition('name="back" value="')[2].partition('"')[0]
+
+
+def test_another_language_on_the_page_of_a_failed_form_leads_to_a_page_that_is_there(visit: Visit) -> None:
+    visitor = visit()
+    visitor.add("ann", "marketer")
+    visitor.get("/login?back=/segments")
+    failed = visitor.client.post(
+        "/login?back=/segments", data={"form_token": visitor.last, "name": "ann", "password": "x"}
+    )
+    assert _language_leads_to(failed.text) == "/login?back=/segments"
+    visitor.log_in("ann")
+    visitor.get("/account")
+    here = {"referer": "http://portal.example/offers/spring?as_of=2018-01-01"}
+    for path, headers, back in (
+        ("/account/password", {"referer": "http://portal.example/account"}, "/account"),
+        ("/account/password", {"referer": "http://portal.example/account/password"}, "/"),
+        ("/account/password", {}, "/"),
+        ("/approve/offers/spring", here, "/offers/spring?as_of=2018-01-01"),
+        ("/approve/offers/spring", {"referer": "http://elsewhere.example/segments"}, "/"),
+        ("/download/segments/rfm/nobody", {}, "/download/segments/rfm/nobody"),
+    ):
+        failed = visitor.client.post(path, data={"form_token": visitor.last, "password": "x"}, headers=headers)
+        assert failed.status_code >= 400, path
+        assert _language_leads_to(failed.text) == back, (path, headers)
+        answer = visitor.client.post(
+            "/preferences", data={"form_token": visitor.last, "language": "zh-Hant", "back": back}
+        )
+        assert visitor.get(answer.headers["location"]).status_code != 405
+
+
 def test_the_language_of_a_user_follows_to_another_browser(visit: Visit) -> None:
     visitor = visit().as_role("analyst")
     visitor.post("/preferences", language="zh-Hant", back="/")

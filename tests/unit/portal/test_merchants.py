@@ -98,10 +98,34 @@ def test_a_merchants_user_takes_the_own_scorecard_and_no_other(shop: Visitor) ->
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert len(rows) == 2
     assert "m1" in rows[1]
-    assert shop.logged()[0] == ("merchant", "download", "merchant m1")
+    assert shop.logged()[0] == ("merchant", "download", "merchant m1: scorecard")
     assert shop.post("/download/merchants/m2", **{"as": "csv"}).status_code == 404
     assert shop.post("/download/merchants/m1", **{"as": "line"}).status_code == 400
     assert shop.post("/download/offers/g2", **{"as": "csv"}).status_code == 403
+
+
+@pytest.mark.parametrize(("of", "rows"), [("gaps", ["all", "wait"]), ("catchments", ["s1"])])
+def test_a_merchants_user_takes_the_own_gaps_and_catchments_and_no_others(
+    shop: Visitor, of: str, rows: list[str]
+) -> None:
+    assert f'<option value="{of}">' in shop.get("/merchants/m1").text
+    answer = shop.post("/download/merchants/m1", **{"as": "csv", "of": of})
+    read = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert {row["Merchant ID"] for row in read} == {"m1"}
+    assert sorted(row.get("Measure (code)") or row["Store ID"] for row in read) == rows
+    assert shop.logged()[0] == ("merchant", "download", f"merchant m1: {of}")
+    assert shop.post("/download/merchants/m2", **{"as": "csv", "of": of}).status_code == 404
+
+
+def test_what_there_is_not_of_a_merchant_is_not_found_and_names_no_other(visit: Visit, stocked: Path) -> None:
+    visitor = visit(stocked)
+    visitor.add("new", "merchant", "m9")
+    visitor.log_in("new")
+    visitor.get("/")
+    for of in ("scorecard", "gaps", "catchments", "purchases"):
+        answer = visitor.post("/download/merchants/m9", **{"as": "csv", "of": of})
+        assert answer.status_code == 404
+        assert "m1" not in answer.text
 
 
 def test_an_unknown_merchant_is_no_page(marketer: Visitor) -> None:

@@ -104,11 +104,14 @@ def test_an_approval_writes_what_is_sent_and_says_who_and_when(visit: Visit, own
     assert written == [58, 58]
     text = marketer.get(SPRING).text
     assert "Approved by marketer" in text
+    assert "withdrawn their consent (5), refused profiling (0) or been held out by the settings (0)" in text
     assert 'action="/approve' not in text
     assert "Approved by marketer" in cells(marketer.get("/offers").text, "Spring")
     line = marketer.access.audit.lines(limit=1, action="approved")[0]
     assert (line.user, line.subject) == ("marketer", "offers g/1")
-    assert line.detail == "plan of 2018-01-01, 58 sent, 0 held out, 5 withdrawn"
+    assert line.detail == (
+        "plan of 2018-01-01, 58 sent, 0 control, 5 consent withdrawn, 0 profiling refused, 0 held out"
+    )
 
 
 def test_a_plan_approved_twice_is_written_and_logged_once(visit: Visit, own_home: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.exports.publishing import publish_tables
-from tests.unit.exports.rows import DAY, profile
-from tests.unit.portal.conftest import Visit, purchase
+from tests.unit.exports.rows import DAY, member, offer, profile
+from tests.unit.portal.conftest import Visit, campaign, purchase
 from tests.unit.portal.rows import BEFORE
 
 
@@ -80,6 +84,83 @@ def test_merchants_whose_offers_wait_are_what_to_do_where_no_plan_is(visit: Visi
     assert _sentences(visit(tmp_path).as_role("analyst").get("/").text) == [
         "Talk first to the merchants that do not keep what they promise and whose offers wait: there are 1."
     ]
+
+
+def test_where_no_segment_grew_and_no_plan_waits_others_of_the_data_stand_in(visit: Visit, tmp_path: Path) -> None:
+    """One day of segments, no plan: who slips away, what a campaign lost, and the segment that brings most."""
+    ids = [f"c{number}" for number in range(4)]
+    lapsing = [member(id_, "at_risk", lifecycle_stage="lapsing" if id_ != "c0" else "active") for id_ in ids]
+    churn = [{"customer_id": id_, "horizon_days": 90, "clv_365d": Decimal(100)} for id_ in ids]
+    wins = {"level": "campaign", "label": "experiment", "margin_basis": "merchant"}
+    lost = {"merchant_margin": Decimal(-50), "merchant_margin_low": Decimal(-70), "merchant_margin_high": Decimal(-30)}
+    unsure = {"merchant_margin": Decimal(-90), "merchant_margin_low": Decimal(-99), "merchant_margin_high": Decimal(1)}
+    publish_tables(
+        tmp_path,
+        {
+            "purchases": [purchase(1, "c0", "2017-12-20", 100, 100)],
+            "segments": lapsing,
+            "churn_scores": churn,
+            "segment_profiles": [{**profile("champions", 1), "share": 0.25, "revenue_share": 0.6}],
+            "campaigns": [{**campaign("g/1"), "name": "Spring"}],
+            "three_wins": [{**wins, **lost, "id": "g/1"}, {**wins, **unsure, "id": "g2"}],
+        },
+    )
+    text = visit(tmp_path).as_role("analyst").get("/").text
+    money, customers, to_do = _sentences(text)
+    assert money == "Net revenue of the last 30 days was $100."
+    assert customers.startswith("Write to those who are slipping away (customers: 3): ")
+    assert customers.endswith("and $300 of purchases in the next 365 days are at stake.")
+    said = "The campaign Spring lost money: $50 of margin less than without it (the whole 95 % interval is a loss)."
+    assert to_do == f"{said} Change or stop it."
+    assert 'href="/campaigns/g%2F1"' in text
+
+
+def test_a_plan_that_is_approved_does_not_wait(visit: Visit, tmp_path: Path) -> None:
+    publish_tables(tmp_path, {"targeted_offers": [offer("c0", expected_value=5.0), offer("c0", "summer")]})
+    approved = {"as_of": str(DAY), "campaign_id": "summer", "approved_at": "2018-01-01T00:00:00+00:00"}
+    (tmp_path / "approvals.jsonl").write_text(json.dumps(approved) + "\n")
+    visitor = visit(tmp_path).as_role("analyst")
+    (said,) = _sentences(visitor.get("/").text)
+    assert said == "The plan of Jan 1, 2018 waits for approval (offers: 1, campaigns: 1, expected value: $5)."
+    (tmp_path / "approvals.jsonl").write_text(
+        "".join(json.dumps({**approved, "campaign_id": one}) + "\n" for one in ("summer", "spring"))
+    )
+    assert _sentences(visitor.get("/").text) == []
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        (
+            {"merchant_scorecards": [{"merchant_id": "m1", "band": "watch", "found_on": date(2017, 12, 20)}]},
+            "Merchants that have turned worse than they promise: 1, the last found on Dec 20, 2017.",
+        ),
+        (
+            {"segment_profiles": [{**profile("lost", 9), "share": 0.25, "revenue_share": 0.6}]},
+            "The segment that brings most is Lost: 60.0% of the revenue from 25.0% of the customers. ",
+        ),
+        (
+            {
+                "three_wins": [
+                    {"level": "campaign", "id": "g", "label": "experiment", "margin_basis": "merchant",
+                     "merchant_margin": Decimal(50), "merchant_margin_low": Decimal(30),
+                     "merchant_margin_high": Decimal(70)}
+                ],
+                "campaigns": [],
+            },
+            "The campaign g earned most: $50 of margin more than without it (the whole 95 % interval is a gain).",
+        ),
+    ],
+)  # fmt: skip
+def test_each_thing_worth_a_sentence_is_said(visit: Visit, tmp_path: Path, tables: Any, said: str) -> None:
+    publish_tables(tmp_path, tables)
+    visitor = visit(tmp_path).as_role("analyst")
+    (found,) = _sentences(visitor.get("/").text)
+    assert found.startswith(said)
+    for language in ("zh-Hant", "zh-Hans"):
+        visitor.post("/preferences", language=language, back="/")
+        (found,) = _sentences(visitor.get("/").text)
+        assert found.endswith("。")
 
 
 def test_a_home_where_nothing_was_mined_has_an_overview(visit: Visit, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ VALUES = {
     "campaign_id": "g2",
     "purchase_id": "o:1/a",
     "name": "none.css",
+    "customer_id": "c000",
     "merchant_id": "m1",
 }
 CELLS = [(right.path, method) for right in rights() for method in METHODS]

@@ -58,7 +58,7 @@ def test_a_code_with_a_slash_has_a_page(marketer: Visitor) -> None:
 def test_one_segment_shows_its_members_a_page_at_a_time(marketer: Visitor) -> None:
     text = marketer.get("/segments/rfm/champions").text
     assert "1 to 50 of 75" in text
-    assert _cells(text, "c000") == ["c000", "3", "4", "NT$0.00", "25.0%", "NT$10.00"]
+    assert _cells(text, "c000")[1:] == ["3", "4", "NT$0.00", "25.0%", "NT$10.00"]
     second = marketer.get("/segments/rfm/champions?page=2&sort=-monetary").text
     assert "51 to 75 of 75" in second
     assert _cells(second, "c024")[3:] == ["NT$24.00", "25.0%", "NT$10.00"]

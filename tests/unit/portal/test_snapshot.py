@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from o2o_mining.core.errors import HomeError
+from o2o_mining.portal import downloads, pages
+from o2o_mining.portal.app import keep_ready
 from o2o_mining.portal.snapshot import Snapshots
 from tests.unit.exports.publishing import publish_tables
 from tests.unit.exports.rows import DAY, member
@@ -89,6 +91,29 @@ def test_many_readers_see_one_snapshot_or_the_next_and_no_error(tmp_path: Path) 
     assert errors == []
     assert set(seen) <= {1, 2}
     assert _counted_at_last(snapshots) == 2
+
+
+def test_who_is_on_large_lists_is_known_before_anybody_asks(
+    visit: Visit, stocked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (pages.segments, pages.offers):
+        monkeypatch.setattr(module, "LARGE", 60)
+    visitor = visit(stocked).as_role("marketer")
+    over = threading.Event()
+    over.set()
+    keep_ready(visitor.client.app._app.state.portal, over)  # type: ignore[attr-defined]
+    monkeypatch.setattr(downloads, "_SLOTS", None)  # whatever is made out now fails
+    assert "Customers on the list</dt><dd>59<" in visitor.get("/download/segments/rfm/champions?as=xlsx").text
+    assert "Offers on the list</dt><dd>58<" in visitor.get("/download/offers/g%2F1").text
+    with pytest.raises(TypeError):
+        visitor.get("/download/segments/rfm/lost")
+
+
+def test_nothing_is_read_ahead_where_nothing_is_published(visit: Visit, tmp_path: Path) -> None:
+    over = threading.Event()
+    over.set()
+    keep_ready(visit(tmp_path).client.app._app.state.portal, over)  # type: ignore[attr-defined]
+    assert not (tmp_path / "snapshots").exists()
 
 
 def test_a_home_without_a_snapshot_says_what_to_run(tmp_path: Path, visit: Visit) -> None:
