@@ -3,8 +3,6 @@
 Each channel with spending has a curve (``curves``) of the revenue credited to it. Credit is not effect: where campaigns
 were drawn, the curve is scaled by purchases caused over purchases credited (``calibration``), with the error of that.
 The bends of channels are drawn towards their mean, since a few dozen weeks tell little of one channel alone.
-
-Hesterberg, T. C. (2015). What teachers should know about the bootstrap. The American Statistician 69, 371-386.
 """
 
 from __future__ import annotations
@@ -13,10 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from o2o_mining.attribution.curves import DRAWS, LEAST_SPREAD, LEAST_WEEKS, Drawn, drawn
-from o2o_mining.attribution.experiments import LEVEL
+from o2o_mining.attribution.curves import DRAWS, LEAST_SPREAD, LEAST_WEEKS, Drawn, drawn, interval_ends
 from o2o_mining.attribution.pooling import Pooled, pooled
 
 RECENT_WEEKS = 13
@@ -186,15 +182,6 @@ def _plain(name: str, rows: pd.DataFrame, scales: dict[str, Scale], break_even: 
     )
 
 
-def _ends(n: int) -> tuple[float, float]:
-    """Return the percentiles of draws from n weeks that hold the truth 95 times of 100.
-
-    Those of the draws themselves are too narrow where weeks are few (Hesterberg 2015, expanded percentiles).
-    """
-    low = 100 * stats.norm.cdf(np.sqrt(n / (n - 2)) * stats.t.ppf((1 - LEVEL) / 2, n - 2))
-    return float(low), float(100 - low)
-
-
 def _reckoned(row: Advice, one: Drawn, shared: Pooled, scale: Scale, *, seed: int) -> tuple[Advice, Curve]:
     """Return a row with what its curve says, and the curve."""
     chance = np.random.default_rng((seed, 1))
@@ -207,7 +194,7 @@ def _reckoned(row: Advice, one: Drawn, shared: Pooled, scale: Scale, *, seed: in
     levels = factors * one.scales(bends)
     level = scale.factor * one.scale(middle)
     at = row.typical_spent
-    low, high = np.percentile(levels * bends * at ** (bends - 1), _ends(row.weeks))
+    low, high = np.percentile(levels * bends * at ** (bends - 1), interval_ends(row.weeks))
     average = factors * one.revenue[one.weeks].sum(axis=1) / one.spent[one.weeks].sum(axis=1)
     found = float(level * middle * at ** (middle - 1))
     # Credit is more than effect wherever ads go to those who buy anyway: it may say that a channel does not pay, never
@@ -215,7 +202,7 @@ def _reckoned(row: Advice, one: Drawn, shared: Pooled, scale: Scale, *, seed: in
     pays = low >= row.break_even_return and row.label == "calibrated"
     advice = "raise" if pays else "lower" if high < row.break_even_return else "test"
     points = np.linspace(one.spent.min() / 2, one.spent.max() * 1.25, 40)
-    band = np.percentile(levels[:, None] * points ** bends[:, None], _ends(row.weeks), axis=0)
+    band = np.percentile(levels[:, None] * points ** bends[:, None], interval_ends(row.weeks), axis=0)
     curve = Curve(
         spent=points.tolist(),
         revenue=(level * points**middle).tolist(),
@@ -224,7 +211,7 @@ def _reckoned(row: Advice, one: Drawn, shared: Pooled, scale: Scale, *, seed: in
         weeks_spent=one.spent.tolist(),
         weeks_revenue=(scale.factor * one.revenue).tolist(),
     )
-    ends = np.percentile(average, _ends(row.weeks))
+    ends = np.percentile(average, interval_ends(row.weeks))
     middle_average = scale.factor * float(one.revenue.sum() / one.spent.sum())
     return replace(
         row,
