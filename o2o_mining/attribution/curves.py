@@ -157,4 +157,4 @@ def interval_ends(n: int) -> tuple[float, float]:
 
 
 def _block_weeks(n: int) -> int:
-    return max(1, round(n ** (1 / 3)))
+    return max(1, round(float(np.cbrt(n))))

@@ -95,22 +95,34 @@ def effects(engine: Engine, purchases: ir.Table, *, as_of: date) -> tuple[pd.Dat
 def _by_places(engine: Engine, purchases: ir.Table, drawn: set[str], *, as_of: date) -> Iterator[Row]:
     """Yield what campaigns without a draw changed by places: by stores where a merchant is named, else by cities."""
     begun = engine.stage(spans(engine.feed("campaigns"), as_of=as_of))
-    for campaign in engine.execute(begun.order_by("campaign_id")).itertuples():
+    campaigns = engine.execute(begun.order_by("campaign_id"))
+    for campaign in campaigns.itertuples():
         name = str(campaign.campaign_id)
         if name in drawn:
             continue
         span = begun.filter(begun.campaign_id == name)
+        reached = _reached(engine, span)
         if isinstance(campaign.merchant_id, str):
-            bought = store_purchases(purchases, span, begun)
+            bought = store_purchases(purchases, span, begun, reached)
         else:
-            bought = city_purchases(purchases, engine.feed("customers"), _reached(engine, span))
+            bought = city_purchases(purchases, engine.feed("customers"), reached)
         counts = engine.execute(place_customers(bought, span)).set_index("treated")["customers"]
         sizes = int(counts.get(True, 0)), int(counts.get(False, 0))
         if min(sizes):
             weeks = engine.execute(place_weeks(bought, span).order_by(["place", "week"]))
+            alone, known = _alone(campaigns, campaign), bool(engine.execute(reached.count()))
             with threadpool_limits(limits=1):
-                yield from compared_places(name, weeks, sizes)
+                yield from compared_places(name, weeks, sizes, alone=alone, reach_known=known)
     engine.drop_staged()
+
+
+def _alone(campaigns: pd.DataFrame, campaign: Any) -> bool:
+    """Return whether no other campaign of the same merchant, or without one, ran in the time of one."""
+    same = campaigns["merchant_id"].fillna("") == (
+        campaign.merchant_id if isinstance(campaign.merchant_id, str) else ""
+    )
+    met = (campaigns["starts_at"] < campaign.until) & (campaigns["until"] > campaign.starts_at)
+    return int((same & met).sum()) == 1
 
 
 def _reached(engine: Engine, span: ir.Table) -> ir.Table:

@@ -16,7 +16,7 @@ PRE_WEEKS = 26
 _WEEK_DAYS = 7
 
 
-def store_purchases(purchases: ir.Table, campaign: ir.Table, running: ir.Table) -> ir.Table:
+def store_purchases(purchases: ir.Table, campaign: ir.Table, running: ir.Table, reached: ir.Table) -> ir.Table:
     """One purchase in a store, of the campaign's merchant or of one without any campaign in that time.
 
     Parameters
@@ -25,11 +25,13 @@ def store_purchases(purchases: ir.Table, campaign: ir.Table, running: ir.Table) 
         As known before a day.
     campaign, running
         One row of ``spans`` that names its merchant, and all of ``spans``.
+    reached
+        ``customer_id`` of those whom the campaign reached.
 
     Returns
     -------
     ibis.Table
-        ``place``, ``treated``, ``customer_id``, ``purchased_at``, ``cents``.
+        ``place``, ``treated``, ``reached`` (whether the buyer was), ``customer_id``, ``purchased_at``, ``cents``.
     """
     one = campaign.select("starts_at", "until", seller="merchant_id")
     beside = running.cross_join(one)
@@ -40,7 +42,8 @@ def store_purchases(purchases: ir.Table, campaign: ir.Table, running: ir.Table) 
     )
     sold = sold.mutate(treated=sold.merchant_id == sold.seller)
     others = sold.filter(~sold.treated).anti_join(busy.filter(busy.merchant_id.notnull()), "merchant_id")
-    return ibis.union(*(_bought(rows, rows.store_id) for rows in (sold.filter(sold.treated), others)))
+    every = ibis.union(*(_bought(rows, rows.store_id) for rows in (sold.filter(sold.treated), others)))
+    return _marked(every, reached)
 
 
 def city_purchases(purchases: ir.Table, customers: ir.Table, reached: ir.Table) -> ir.Table:
@@ -58,18 +61,23 @@ def city_purchases(purchases: ir.Table, customers: ir.Table, reached: ir.Table) 
     Returns
     -------
     ibis.Table
-        ``place``, ``treated``, ``customer_id``, ``purchased_at``, ``cents``.
+        ``place``, ``treated``, ``reached`` (whether the buyer was), ``customer_id``, ``purchased_at``, ``cents``.
     """
     homes = customers.filter(customers.city.notnull()).select("customer_id", "city")
-    marked = homes.left_join(
-        reached.select("customer_id", there=ibis.literal(1)).distinct(), "customer_id", rname="{name}_reached"
-    )
-    cities = marked.group_by("city").aggregate(share=marked.there.fill_null(0).mean())
+    marked = _marked(homes, reached)
+    cities = marked.group_by("city").aggregate(share=marked.reached.mean())
     # Where a few were reached the campaign neither ran nor did not run.
     clear = cities.filter((cities.share == 0) | (cities.share >= 0.05)).select("city", treated=cities.share > 0)
     sold = purchases.filter(purchases.cancelled_at.isnull()).inner_join(homes, "customer_id")
     placed = sold.inner_join(clear, "city")
-    return _bought(placed, placed.city)
+    return _marked(_bought(placed, placed.city), reached)
+
+
+def _marked(rows: ir.Table, reached: ir.Table) -> ir.Table:
+    """One row, with whether the campaign reached its customer."""
+    there = reached.select("customer_id", there=ibis.literal(True)).distinct()
+    joined = rows.left_join(there, "customer_id", rname="{name}_reached")
+    return joined.select(*rows.columns, reached=joined.there.fill_null(False))
 
 
 def _bought(rows: ir.Table, place: ir.StringValue) -> ir.Table:
@@ -92,13 +100,16 @@ def place_weeks(bought: ir.Table, campaign: ir.Table) -> ir.Table:
     Returns
     -------
     ibis.Table
-        ``place``, ``treated``, ``week`` (0 for the first of the campaign, below 0 before it), ``purchases``, ``cents``.
+        ``place``, ``treated``, ``week`` (0 for the first of the campaign, below 0 before it), ``purchases``, ``cents``,
+        and ``unreached``: purchases of customers whom it did not reach.
     """
     met = bought.cross_join(campaign.select("starts_at", "until"))
     week = (days_between(met.purchased_at, met.starts_at) / float(_WEEK_DAYS)).floor().cast("int64")
     inside = met.mutate(week=week).filter((met.purchased_at < met.until) & (week >= -PRE_WEEKS))
     return inside.group_by(["place", "treated", "week"]).aggregate(
-        purchases=inside.count(), cents=inside.cents.sum().cast("int64")
+        purchases=inside.count(),
+        cents=inside.cents.sum().cast("int64"),
+        unreached=(~inside.reached).cast("int64").sum(),
     )
 
 

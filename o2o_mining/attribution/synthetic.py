@@ -11,7 +11,7 @@ American Statistical Association 105, 493-505.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,52 @@ LEAST_PURCHASES = 26
 WORST_FIT = 0.5
 """A weighted mean that misses the usual week by more than half, root mean square, follows nothing."""
 
+_MOVED_P = 0.1
 _HEAVY = 1e4
-_OUTCOMES = {"purchases": 1.0, "net_revenue": 100.0}
+_OUTCOMES = {"purchases": "purchases", "net_revenue": "cents"}
 
 
-def compared_places(campaign_id: str, weeks: pd.DataFrame, customers: tuple[int, int]) -> Iterator[Row]:
+@dataclass(frozen=True)
+class _Followed:
+    """The places where the campaign ran beside the others, each in its own usual week; the first is where it ran.
+
+    Attributes
+    ----------
+    gaps, misses
+        As ``placebos`` gives them.
+    usual
+        What a usual week holds where it ran.
+    weeks
+        Weeks from its start on.
+    total
+        What was bought in them where it ran.
+    """
+
+    gaps: Floats
+    misses: Floats
+    usual: float
+    weeks: int
+    total: float
+
+    @property
+    def strays(self) -> Floats:
+        """How far each place ends up from the others; one that cannot be followed well before may stray farther."""
+        return np.abs(self.gaps / np.maximum(self.misses, 1e-9))
+
+    @property
+    def p_value(self) -> float:
+        """Share of the places that end up at least as far from the others as the first does."""
+        strays = self.strays
+        return float((strays >= strays[0]).mean())
+
+
+def compared_places(
+    campaign_id: str, weeks: pd.DataFrame, customers: tuple[int, int], *, alone: bool, reach_known: bool
+) -> Iterator[Row]:
     """Give the effects of one campaign by places, or why they cannot be given; nothing where it ran everywhere.
+
+    Customers whom it did not reach show whether anything else happened where it ran: it cannot have moved them. Where
+    they bought more or less than others foretell, or are too few to tell, there is no figure.
 
     Parameters
     ----------
@@ -49,29 +89,54 @@ def compared_places(campaign_id: str, weeks: pd.DataFrame, customers: tuple[int,
         As ``places.place_weeks`` gives it.
     customers
         Customers of the places where it ran, and of those where it did not.
+    alone
+        Whether no other campaign ran at the same places in its time.
+    reach_known
+        Whether the log tells whom it reached; if not the figure stands in doubt.
     """
     if not customers[0] or not customers[1]:
         return
-    for outcome, cents in _OUTCOMES.items():
+    followed = {outcome: _followed(weeks, value, "purchases") for outcome, value in _OUTCOMES.items()}
+    told = any(isinstance(found, _Followed) for found in followed.values())
+    moved = _moved_otherwise(weeks) if told and alone and reach_known else None
+    for outcome, found in followed.items():
         row = Row(campaign_id, outcome, "synthetic_control", *customers, label="refused")
-        panel = _panel(weeks, "purchases" if outcome == "purchases" else "cents") / cents
-        before, after = (panel.index < 0), (panel.index >= 0)
-        often: dict[Any, float] = _panel(weeks, "purchases")[before].sum().to_dict()
-        usual = panel[before].mean()
-        level: dict[Any, float] = usual.to_dict()
-        usable = [name for name in map(str, panel.columns) if often[name] >= LEAST_PURCHASES and level[name] > 0]
-        others = sorted((name for name in usable if name), key=lambda name: (-often[name], name))[:MOST_PLACES]
-        if not after.any() or not before.any() or "" not in usable or len(others) < LEAST_PLACES:
-            yield replace(row, reason_code="too_few_places")
+        reason = found if isinstance(found, str) else moved if alone else "another_campaign"
+        if reason or isinstance(found, str):
+            yield replace(row, reason_code=reason)
             continue
-        scaled = (panel / usual)[["", *others]].to_numpy()
-        gaps, misses = placebos(scaled[before], scaled[after])
-        if misses[0] > WORST_FIT:
-            yield replace(row, reason_code="poor_fit")
-            continue
-        total = float(panel[""][after].sum())
-        found = _effect(gaps, misses, level[""] * int(after.sum()) / customers[0], total / customers[0])
-        yield with_effect(replace(row, label="observational"), found)
+        doubt = None if reach_known else "reach_unknown"
+        unit = 1.0 if outcome == "purchases" else 100.0
+        yield with_effect(replace(row, label="observational", reason_code=doubt), _effect(found, unit * customers[0]))
+
+
+def _moved_otherwise(weeks: pd.DataFrame) -> str | None:
+    """Return why what happened where a campaign ran may not be its own: by customers whom it did not reach."""
+    others = _followed(weeks, "unreached", "unreached")
+    if isinstance(others, str):
+        return "too_few_unreached"
+    return "unreached_moved" if others.p_value <= _MOVED_P else None
+
+
+def _followed(weeks: pd.DataFrame, value: str, counted: str) -> _Followed | str:
+    """Set the places where a campaign ran beside the others, or return why that cannot be done.
+
+    ``counted`` is the number of purchases behind ``value``: places need some.
+    """
+    panel = _panel(weeks, value)
+    before, after = (panel.index < 0), (panel.index >= 0)
+    often: dict[Any, float] = _panel(weeks, counted)[before].sum().to_dict()
+    usual = panel[before].mean()
+    level: dict[Any, float] = usual.to_dict()
+    usable = [name for name in map(str, panel.columns) if often[name] >= LEAST_PURCHASES and level[name] > 0]
+    others = sorted((name for name in usable if name), key=lambda name: (-often[name], name))[:MOST_PLACES]
+    if not after.any() or not before.any() or "" not in usable or len(others) < LEAST_PLACES:
+        return "too_few_places"
+    scaled = (panel / usual)[["", *others]].to_numpy()
+    gaps, misses = placebos(scaled[before], scaled[after])
+    if misses[0] > WORST_FIT:
+        return "poor_fit"
+    return _Followed(gaps, misses, level[""], int(after.sum()), float(panel[""][after].sum()))
 
 
 def _panel(weeks: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -129,14 +194,12 @@ def place_weights(others: Floats, place: Floats) -> Floats:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def _effect(gaps: Floats, misses: Floats, unit: float, mean: float) -> Effect:
-    """Return the effect of the first place with the interval that placebos leave it; ``unit`` makes gaps effects."""
-    # A place that cannot be followed well before may stray farther after.
-    strays = np.abs(gaps / np.maximum(misses, 1e-9))
-    n = len(gaps)
+def _effect(found: _Followed, customers: float) -> Effect:
+    """Return the effect for each customer of the first place, with the interval that placebos leave it."""
+    unit = found.usual * found.weeks / customers
+    n = len(found.gaps)
     rank = min(int(np.ceil(LEVEL * n)), n - 1)
-    half = float(np.sort(strays[1:])[rank - 1] * misses[0]) * unit
-    effect = float(gaps[0]) * unit
-    p_value = float((strays >= strays[0]).mean())
+    half = float(np.sort(found.strays[1:])[rank - 1] * found.misses[0]) * unit
+    effect, mean = float(found.gaps[0]) * unit, found.total / customers
     error = half / Z95
-    return Effect(mean, mean - effect, effect, effect - half, effect + half, p_value, error, DETECTED * error)
+    return Effect(mean, mean - effect, effect, effect - half, effect + half, found.p_value, error, DETECTED * error)

@@ -112,7 +112,8 @@ def received_offers() -> ibis.Table:
 
 def purchases_by_store() -> ibis.Table:
     campaigns = spans(*feed("campaigns"), as_of=DAY)
-    return store_purchases(feed("purchases")[0], campaigns.filter(campaigns.campaign_id == "c"), campaigns)
+    purchases, reached = feed("purchases", "touches")
+    return store_purchases(purchases, campaigns.filter(campaigns.campaign_id == "c"), campaigns, reached)
 
 
 def credited() -> Known:

@@ -12,6 +12,7 @@ import pytest
 
 from o2o_mining.attribution.bought import spans
 from o2o_mining.attribution.effect_steps import build_incrementality
+from o2o_mining.attribution.incrementality import Row
 from o2o_mining.attribution.places import city_purchases, place_customers, place_weeks, store_purchases
 from o2o_mining.attribution.synthetic import compared_places, place_weights
 from o2o_mining.contracts.catalogue import contract
@@ -22,39 +23,78 @@ from tests.unit.attribution.worlds import AS_OF, BOUGHT, World, table
 SIZES = (400, 4000)
 
 
-def _panel(seed: int, lift: float = 0.0, *, others: int = 22) -> pd.DataFrame:
-    """Two stores where a campaign ran and others, all moved by two seasons in a mix of their own."""
-    draw = np.random.default_rng(seed)
+def _panel(seed: int, lift: float = 0.0, *, others: int = 22, moved: float = 0.0) -> pd.DataFrame:
+    """Two stores where a campaign ran and others, all moved by two seasons in a mix of their own.
+
+    Half of the purchases are of customers whom the campaign did not reach; ``lift`` is its effect as a share of all,
+    ``moved`` what else happened at its stores.
+    """
+    draw, caused = np.random.default_rng(seed), np.random.default_rng((seed, 1))
     week = np.arange(-26, 4)
     frames = []
     for number in range(others + 2):
         mix = draw.random()
-        rate = 15 * draw.uniform(0.5, 2) * np.exp(0.2 * (mix * np.sin(week / 5) + (1 - mix) * np.cos(week / 3)))
-        ran = number < 2
-        bought = draw.poisson(np.where(ran & (week >= 0), rate * (1 + lift), rate))
-        store = {"place": f"s{number:02}", "treated": ran, "week": week, "purchases": bought, "cents": bought * 1000}
-        frames.append(pd.DataFrame(store))
+        rate = 7.5 * draw.uniform(0.5, 2) * np.exp(0.2 * (mix * np.sin(week / 5) + (1 - mix) * np.cos(week / 3)))
+        ran = (number < 2) & (week >= 0)
+        unreached = draw.poisson(rate * (1 + moved * ran))
+        bought = unreached + draw.poisson(rate * (1 + moved * ran)) + caused.poisson(2 * rate * lift * ran)
+        store = {"place": f"s{number:02}", "treated": number < 2, "week": week, "purchases": bought}
+        frames.append(pd.DataFrame({**store, "cents": bought * 1000, "unreached": unreached}))
     return pd.concat(frames)
 
 
+def _compared(weeks: pd.DataFrame, *, alone: bool = True, reach_known: bool = True) -> list[Row]:
+    return list(compared_places("c", weeks, SIZES, alone=alone, reach_known=reach_known))
+
+
 def test_a_planted_effect_is_found_and_chance_is_not() -> None:
-    effects, found, chance = [], [], []
-    for seed in range(30):
-        row, money = compared_places("c", _panel(seed, 0.5), SIZES)
-        nothing, _ = compared_places("c", _panel(seed), SIZES)
-        assert None not in (row.effect, row.mean_control, row.p_value, nothing.p_value)
-        effects.append(row.effect / row.mean_control)  # type: ignore[operator]
-        found.append(row.p_value < 0.05)  # type: ignore[operator]
-        chance.append(nothing.p_value < 0.05)  # type: ignore[operator]
+    effects, found, chance, held = [], [], [], []
+    for seed in range(24):
+        row, money = _compared(_panel(seed, 0.5))
+        nothing, _ = _compared(_panel(seed))
+        # Those not reached are the same in both: by chance they moved in about one of ten.
+        assert (row.reason_code, nothing.reason_code) in [(None, None), ("unreached_moved", "unreached_moved")]
+        if row.effect is None or row.mean_control is None or row.p_value is None or nothing.p_value is None:
+            continue
+        effects.append(row.effect / row.mean_control)
+        found.append(row.p_value < 0.05)
+        chance.append(nothing.p_value < 0.05)
+        held.append((nothing.effect_low or 0) <= 0 <= (nothing.effect_high or 0))
         assert (row.label, row.method) == ("observational", "synthetic_control")
-        assert money.effect == pytest.approx(10 * row.effect)  # type: ignore[operator]
+        assert money.effect == pytest.approx(10 * row.effect)
+    assert len(effects) >= 18
     assert np.mean(effects) == pytest.approx(0.5, abs=0.1)
     assert np.mean(found) >= 0.8
     assert np.mean(chance) <= 0.15
+    # 94 % of 258.
+    assert np.mean(held) >= 0.85
+
+
+def test_what_happened_to_those_not_reached_too_is_no_effect_of_the_campaign() -> None:
+    reasons = [row.reason_code for seed in range(6) for row in _compared(_panel(seed, 0.2, moved=1.5))]
+    assert reasons == ["unreached_moved"] * 12
+    panel = _panel(1, 0.5)
+    few = panel.assign(unreached=panel["unreached"].where(~panel["treated"] | (panel["week"] % 6 == 0), 0) // 8)
+    assert {row.reason_code for row in _compared(few)} == {"too_few_unreached"}
+
+
+def test_a_second_campaign_at_the_same_stores_is_not_told_apart() -> None:
+    assert [(row.label, row.reason_code) for row in _compared(_panel(1, 0.5), alone=False)] == [
+        ("refused", "another_campaign"), ("refused", "another_campaign"),
+    ]  # fmt: skip
+
+
+def test_a_campaign_of_which_no_touch_is_logged_has_its_figure_in_doubt() -> None:
+    panel = _panel(1, 0.5)
+    known, unknown = (_compared(rows, reach_known=reach)[0] for rows, reach in (
+        (panel, True), (panel.assign(unreached=panel["purchases"]), False),
+    ))  # fmt: skip
+    assert (unknown.label, unknown.reason_code) == ("observational", "reach_unknown")
+    assert (known.reason_code, unknown.effect) == (None, known.effect)
 
 
 def test_effects_are_per_customer_and_add_up() -> None:
-    row, _ = compared_places("c", _panel(1, 0.5), SIZES)
+    row, _ = _compared(_panel(1, 0.5))
     panel = _panel(1, 0.5)
     bought = panel.loc[panel["treated"] & (panel["week"] >= 0), "purchases"].sum()
     assert row.mean_treatment == bought / 400
@@ -75,7 +115,7 @@ def test_weights_are_shares_that_follow_a_place() -> None:
 
 def test_what_cannot_be_told_by_places_is_refused_with_its_reason() -> None:
     def reasons(weeks: pd.DataFrame) -> set[str | None]:
-        return {row.reason_code for row in compared_places("c", weeks, SIZES)}
+        return {row.reason_code for row in _compared(weeks)}
 
     assert reasons(_panel(1, others=18)) == {"too_few_places"}
     panel = _panel(1)
@@ -84,7 +124,7 @@ def test_what_cannot_be_told_by_places_is_refused_with_its_reason() -> None:
     times = 1 + 9 * (panel["treated"] & (panel["week"] % 2 == 0))
     jumping = panel.assign(purchases=panel["purchases"] * times, cents=panel["cents"] * times)
     assert reasons(jumping) == {"poor_fit"}
-    assert list(compared_places("c", panel, (400, 0))) == []
+    assert list(compared_places("c", panel, (400, 0), alone=True, reach_known=True)) == []
 
 
 CAMPAIGNS = [
@@ -112,12 +152,13 @@ def test_stores_are_those_of_the_merchant_and_of_others_without_a_campaign() -> 
     engine = DuckDBEngine(":memory:", Settings())
     begun = spans(table("campaigns", CAMPAIGNS), as_of=AS_OF)
     span = begun.filter(begun.campaign_id == "c1")
-    bought = store_purchases(table("purchases", PURCHASES), span, begun)
+    bought = store_purchases(table("purchases", PURCHASES), span, begun, table("touches", [{"customer_id": "a"}] * 2))
     weeks = engine.execute(place_weeks(bought, span).order_by(["place", "week"]))
     counts = engine.execute(place_customers(bought, span).order_by("treated"))
     engine.close()
     assert list(weeks.itertuples(index=False, name=None)) == [
-        ("m1", True, -1, 1, 1000), ("m1", True, 0, 2, 1000), ("m1", True, 1, 1, 1000), ("n1", False, -2, 1, 1000),
+        ("m1", True, -1, 1, 1000, 0), ("m1", True, 0, 2, 1000, 0), ("m1", True, 1, 1, 1000, 1),
+        ("n1", False, -2, 1, 1000, 1),
     ]  # fmt: skip
     assert counts.to_numpy().tolist() == [[False, 1], [True, 1]]
 
