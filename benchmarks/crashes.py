@@ -12,17 +12,25 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from o2o_mining.engine.duckdb import DuckDBEngine
 from o2o_mining.engine.origin import read_origin
 from o2o_mining.engine.snapshot import damaged_files, read_manifest
 from o2o_mining.simulator import World, write
+from pipelines import definitions
 from pipelines.execution import run
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+
+def _name(room: ModuleType) -> str:
+    return room.__name__.rpartition(".")[2]
+
+
+ALL_ROOMS = tuple(map(_name, definitions.ROOMS))
 MOMENTS = 200
 LONGEST_DELAY = 0.03  # seconds from a moment to the kill, so that some fall into the midst of a statement
 # Processes come from one that has imported everything and started nothing.
@@ -34,9 +42,10 @@ _PROCESSES.set_forkserver_preload(["benchmarks.crashes"])
 class Undisturbed:
     """A home with one snapshot and a day waiting in its landing folder, and what becomes of it.
 
-    ``moments`` counts the statements and file operations of the run that loads the day.
+    ``moments`` counts the statements and file operations of the run that loads the day; ``rooms`` are those that run.
     """
 
+    rooms: tuple[str, ...]
     feeds: Path
     home: Path
     before: str
@@ -52,7 +61,7 @@ class Ended:
     moments: int
 
 
-def prepare(folder: Path) -> Undisturbed:
+def prepare(folder: Path, rooms: tuple[str, ...]) -> Undisturbed:
     """Make the home, run it once, put a day into its landing folder, and see what an undisturbed run makes of it."""
     write(World(120, 60), folder / "feeds")
     waiting = folder / "waiting"
@@ -62,13 +71,14 @@ def prepare(folder: Path) -> Undisturbed:
         (folder / "feeds" / f"{feed}.csv").write_text("".join([header, *lines[: -len(lines) // 10]]))
         (waiting / f"{feed}.csv").write_text("".join([header, *lines[-len(lines) // 10 :]]))
     home = folder / "home"
-    _child(folder, home, 0, 0.0)
+    _child(rooms, folder, home, 0, 0.0)
     before = read_manifest(home / "snapshots")["snapshot"]
     shutil.copytree(waiting, home / "landing", dirs_exist_ok=True)
     whole = folder / "undisturbed"
     shutil.copytree(home, whole)
-    moments = _child(folder, whole, 0, 0.0).moments
-    return Undisturbed(folder / "feeds", home, before, read_manifest(whole / "snapshots")["snapshot"], moments)
+    moments = _child(rooms, folder, whole, 0, 0.0).moments
+    after = read_manifest(whole / "snapshots")["snapshot"]
+    return Undisturbed(rooms, folder / "feeds", home, before, after, moments)
 
 
 def kill_and_run_again(known: Undisturbed, folder: Path, *, numbers: tuple[int, ...], of: int) -> None:
@@ -86,13 +96,13 @@ def kill_and_run_again(known: Undisturbed, folder: Path, *, numbers: tuple[int, 
     for number in numbers:
         chance = random.Random(number)  # noqa: S311 - which moment, no secret
         moment = 1 + int((number + chance.random()) / of * (known.moments - 1))
-        killed = _child(folder, home, moment, chance.uniform(0, LONGEST_DELAY) * chance.randint(0, 1))
+        killed = _child(known.rooms, folder, home, moment, chance.uniform(0, LONGEST_DELAY) * chance.randint(0, 1))
         # A delayed kill may come too late, after the last statement, and a run after a late kill has less to do.
         assert killed.exitcode in (-signal.SIGKILL, 0)  # noqa: S101 - the claim itself
         manifest = read_manifest(home / "snapshots")
         assert manifest["snapshot"] in (known.before, known.after)  # noqa: S101
         assert damaged_files(home / "snapshots", manifest) == []  # noqa: S101
-    again = _child(folder, home, 0, 0.0)
+    again = _child(known.rooms, folder, home, 0, 0.0)
     assert again.exitcode == 0  # noqa: S101
     manifest = read_manifest(home / "snapshots")
     assert manifest["snapshot"] == known.after  # noqa: S101
@@ -102,17 +112,18 @@ def kill_and_run_again(known: Undisturbed, folder: Path, *, numbers: tuple[int, 
 def measure() -> Iterator[str]:
     """Yield how many of the killed runs left nothing half done."""
     with tempfile.TemporaryDirectory() as name:
-        known = prepare(Path(name))
+        known = prepare(Path(name), ALL_ROOMS)
         for number in range(MOMENTS):
             with tempfile.TemporaryDirectory() as folder:
                 kill_and_run_again(known, Path(folder), numbers=(number,), of=MOMENTS)
     yield f"{MOMENTS} runs killed at {MOMENTS} of {known.moments} moments: all published the same bytes when run again"
 
 
-def _child(folder: Path, home: Path, moment: int, delay: float) -> Ended:
+def _child(rooms: tuple[str, ...], folder: Path, home: Path, moment: int, delay: float) -> Ended:
     """Run the job on a home in a process of its own, killed at a moment; 0 for never."""
     told, tells = _PROCESSES.Pipe(duplex=False)
-    child = _PROCESSES.Process(target=_run, args=(tells, folder, read_feeds(home, folder), home, moment, delay))
+    given = (tells, rooms, folder, read_feeds(home, folder), home, moment, delay)
+    child = _PROCESSES.Process(target=_run, args=given)
     child.start()
     tells.close()
     child.join()
@@ -161,8 +172,11 @@ class _Connection:
         return self._clock.ticking(found) if name in ("execute", "sql", "from_arrow", "register") else found
 
 
-def _run(tells: Connection, folder: Path, feeds: Path, home: Path, moment: int, delay: float) -> None:
+def _run(
+    tells: Connection, rooms: tuple[str, ...], folder: Path, feeds: Path, home: Path, moment: int, delay: float
+) -> None:
     os.chdir(folder)
+    definitions.ROOMS = tuple(room for room in definitions.ROOMS if _name(room) in rooms)
     os.environ.pop("DAGSTER_HOME", None)
     clock = _Clock(moment, delay)
     made = DuckDBEngine.__init__

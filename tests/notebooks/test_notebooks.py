@@ -53,7 +53,7 @@ def test_a_notebook_runs_from_top_to_bottom_without_a_warning_and_shows_pictures
     monkeypatch.chdir(desk)
     kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
     place = {"metadata": {"path": str(desk)}}
-    NotebookClient(notebook, km=kernel, timeout=SECONDS_OF_A_CELL, resources=place).execute()
+    NotebookClient(notebook, km=kernel, timeout=SECONDS_OF_A_CELL, resources=place).execute(cleanup_kc=True)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert [output.text for output in outputs if output.get("name") == "stderr"] == []
     assert sum(PICTURE in output.get("data", {}) for output in outputs) >= 3

@@ -13,11 +13,13 @@ pytestmark = pytest.mark.xdist_group("crashes")
 
 MOMENTS = 4
 KILLS = 4
+# All others write as these do.
+ROOMS = ("marts", "segmentation", "publication")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    return prepare(tmp_path_factory.mktemp("undisturbed"))
+    return prepare(tmp_path_factory.mktemp("undisturbed"), ROOMS)
 
 
 @pytest.mark.parametrize("first", range(MOMENTS // KILLS))

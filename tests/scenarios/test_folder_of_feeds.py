@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 import o2o_mining
-from o2o_mining.core.errors import HomeError, O2OError, WarehouseBusyError
+from o2o_mining.cli import main
+from o2o_mining.core.errors import HomeError, O2OError, UsageError, WarehouseBusyError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.warehouse import Origin, open_warehouse
+from o2o_mining.simulator import evaluate
 from pipelines.execution import Outcome
 from tests.scenarios.conftest import FIRST_PARTITION, Run, published
 from tests.scenarios.feeds import write
@@ -216,3 +219,9 @@ def test_the_command_prints_what_came_out_and_exits_with_0(tmp_path: Path) -> No
     assert "touches" in done.stdout.split("Not given")[1]
     assert (tmp_path / "var" / "folder" / "snapshots" / "current.json").exists()
     assert (tmp_path / "var" / "dagster" / "history").exists()
+
+
+def test_a_home_without_truth_is_told_how_to_get_one(visits: Outcome) -> None:
+    with pytest.raises(UsageError, match="came without truth"):
+        evaluate(visits.home)
+    assert CliRunner().invoke(main, ["evaluate", "--home", str(visits.home)]).exit_code == 2

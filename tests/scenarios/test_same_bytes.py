@@ -7,10 +7,14 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from pipelines.execution import Outcome
 from tests.scenarios.conftest import Run, published
 from tests.scenarios.feeds import write
+
+# The homes that they start from are those of the tests of folders.
+pytestmark = pytest.mark.xdist_group("folder")
 
 # Two files that come in one after the other: the second fills what the first left open.
 FIRST = {
@@ -59,14 +63,14 @@ def test_a_day_without_prospects_has_the_same_bytes_after_days_with_prospects(
         assert _slices_and_whole_tables(last, fresh.as_of) == _slices_and_whole_tables(fresh, fresh.as_of)
 
 
-def test_files_that_came_one_by_one_give_the_same_bytes_as_all_at_once(mine: Run, tmp_path: Path) -> None:
+def test_files_that_came_one_by_one_give_the_same_bytes_as_all_at_once(mine_few: Run, tmp_path: Path) -> None:
     folder = write(tmp_path / "in", "merchants", "touches", "offline_redemptions")
-    mine(folder, home="bit-by-bit")
+    mine_few(folder, home="bit-by-bit")
     for number, files in enumerate((FIRST, SECOND), start=1):
         _land(tmp_path / "bit-by-bit", number, files)
-        last = mine(folder, home="bit-by-bit")
+        last = mine_few(folder, home="bit-by-bit")
         _land(tmp_path / "at-once", number, files)
-    fresh = mine(folder, home="at-once")
+    fresh = mine_few(folder, home="at-once")
     assert last.as_of == fresh.as_of == date(2024, 3, 23)
     assert _slices_and_whole_tables(last, date(2024, 3, 23)) == _slices_and_whole_tables(fresh, date(2024, 3, 23))
 

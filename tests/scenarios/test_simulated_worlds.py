@@ -12,7 +12,6 @@ from click.testing import CliRunner
 from o2o_mining.cli import main
 from o2o_mining.core.errors import UsageError
 from o2o_mining.simulator import World, evaluate, write
-from pipelines.execution import Outcome
 from tests.scenarios.conftest import Run, miner
 
 # What they share is made once.
@@ -68,9 +67,3 @@ def test_the_truth_of_another_world_is_refused(dirty: Path, tmp_path: Path) -> N
     assert len(evaluate(dirty, truth=dirty.parent / "world" / "truth"))
     with pytest.raises(UsageError, match="not the truth of the feeds"):
         evaluate(dirty, truth=tmp_path / "truth")
-
-
-def test_a_home_without_truth_is_told_how_to_get_one(visits: Outcome) -> None:
-    with pytest.raises(UsageError, match="came without truth"):
-        evaluate(visits.home)
-    assert CliRunner().invoke(main, ["evaluate", "--home", str(visits.home)]).exit_code == 2

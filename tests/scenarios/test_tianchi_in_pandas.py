@@ -13,6 +13,9 @@ from o2o_mining.engine.home import open_home
 from o2o_mining.simulator import World, write
 from pipelines.execution import run
 
+# What they share is made once.
+pytestmark = pytest.mark.xdist_group("tianchi")
+
 _, OFFLINE, ONLINE = tianchi_pandas.FILES
 # Records with a fault, coupons told twice, uses that find a receipt and such that find none.
 ADDED = {
