@@ -100,8 +100,8 @@ def _can_say(about: dict[str, Any], features: pd.DataFrame) -> NDArray[np.bool_]
 
 def _codes(word: str, about: dict[str, Any], features: pd.DataFrame) -> list[str]:
     """Return the code with its values for each of some customers."""
-    values = zip(*(features[name].astype("float64").tolist() for name in about["values"]), strict=True)
-    return [":".join([word, *(format(value, about["form"]) for value in row)]) for row in values]
+    columns = [features[name].astype("float64").map(f"{{:{form}}}".format) for name, form in about["values"].items()]
+    return [":".join([word, *values]) for values in zip(*columns, strict=True)]
 
 
 @cache

@@ -88,14 +88,14 @@ def test_value_is_not_learned_from_one_customer() -> None:
 
 
 def test_reasons_name_what_raises_the_risk_with_its_values() -> None:
-    inputs = pd.DataFrame({"recency_days": [64.0, 1.0], "n_purchases": [1.0, 9.0], "n_merchants": [1.0, 5.0]})
+    inputs = pd.DataFrame({"recency_days": [258.0, 1.0], "n_purchases": [1.0, 9.0], "n_merchants": [1.0, 5.0]})
     features = pd.DataFrame({name: [np.nan, np.nan] for about in _declared().values() for name in about["values"]})
     features = features.assign(
-        recency_days=[64.0, 1.0], recency_over_gap=[2.4, 0.1], n_purchases=[1, 9], n_merchants=[1, 5]
+        recency_days=[258.0, 1.0], recency_over_gap=[2.4, 0.1], n_purchases=[1, 9], n_merchants=[1, 5]
     )
     codes = reason_codes(np.array([[0.9, 1.2, 0.01], [-1.0, -2.0, 0.3]]), inputs, features)
-    assert codes == [["bought_once:1", "silence:64:2.4"], []]
-    assert reason_text(codes[0][1]) == "no purchase for 64 days, 2.4 times the usual gap"
+    assert codes == [["bought_once:1", "silence:258:2.4"], []]
+    assert reason_text(codes[0][1]) == "no purchase for 258 days, 2.4 times the usual gap"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
