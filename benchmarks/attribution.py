@@ -186,7 +186,7 @@ def _build(house: House) -> None:
     event_steps.build_coupon_lifecycle(engine, now=day)
     build_known(engine, as_of=day, settings=settings)
     build_attribution_ledger(engine, settings=settings)
-    build_incrementality(engine, as_of=day)
+    build_incrementality(engine, as_of=day, settings=settings)
     build_campaign_attribution(engine, as_of=day, settings=settings)
 
 

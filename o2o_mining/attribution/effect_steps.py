@@ -13,8 +13,10 @@ from o2o_mining.attribution.bought import bought_by_all, bought_by_drawn, spans
 from o2o_mining.attribution.charts import campaign_effects, cumulative_effects
 from o2o_mining.attribution.incrementality import Row, compared, daily, randomised, table
 from o2o_mining.attribution.places import city_purchases, place_customers, place_weeks, store_purchases
+from o2o_mining.attribution.sides import margins
 from o2o_mining.attribution.synthetic import compared_places
 from o2o_mining.contracts.catalogue import contract
+from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, StepReport
 
 if TYPE_CHECKING:
@@ -26,18 +28,23 @@ _SHOWN_ROWS = 30
 _ARMS = ("treatment", "control")
 
 
-def build_incrementality(engine: Engine, *, as_of: date) -> StepReport:
+def build_incrementality(engine: Engine, *, as_of: date, settings: Settings) -> StepReport:
     """Write ``incrementality`` as of a day.
 
     Parameters
     ----------
     engine
-        Holds ``purchases`` as known before as_of, and the feeds ``campaigns``, ``assignments`` and ``touches``.
+        Holds ``purchases`` as known before as_of, and the feeds ``campaigns``, ``assignments``, ``touches``,
+        ``customers`` and ``merchants``.
     as_of
         Uses what was known before this UTC day.
+    settings
+        ``default_margin_share``, for merchants who name no margin.
     """
-    purchases = engine.known("purchases", as_of)
-    found, drawn = effects(engine, purchases, as_of=as_of)
+    purchases = margins(
+        engine.known("purchases", as_of), engine.feed("merchants"), default_share=settings.default_margin_share
+    )
+    found, drawn = _by_customers(engine, purchases, as_of=as_of)
     by_places = table(list(_by_places(engine, purchases, set(drawn), as_of=as_of)))
     found = pd.concat([found, by_places], ignore_index=True) if len(by_places) else found
     written = engine.write("incrementality", ibis.memtable(found, schema=_found_schema()), as_of=as_of)
@@ -56,25 +63,8 @@ def build_incrementality(engine: Engine, *, as_of: date) -> StepReport:
     )
 
 
-def effects(engine: Engine, purchases: ir.Table, *, as_of: date) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Reckon what each campaign changed of some purchases: all, or what their merchants keep of them.
-
-    Parameters
-    ----------
-    engine
-        Holds the feeds ``campaigns``, ``assignments`` and ``touches``.
-    purchases
-        As known before as_of; ``net_amount`` is what is added up.
-    as_of
-        Uses what was known before this UTC day.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of ``incrementality`` without as_of.
-    dict
-        The customers drawn for each campaign that was drawn.
-    """
+def _by_customers(engine: Engine, purchases: ir.Table, *, as_of: date) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Return what each campaign changed of its customers' purchases, and who was drawn for those that were drawn."""
     begun = engine.stage(spans(engine.feed("campaigns"), as_of=as_of))
     campaigns: pd.DataFrame = engine.execute(begun.order_by("campaign_id"))
     drawn = _drawn(engine, purchases, as_of=as_of)

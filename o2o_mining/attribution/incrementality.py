@@ -22,6 +22,8 @@ from o2o_mining.attribution.experiments import (
 from o2o_mining.attribution.observational import changed, comparison_weights, moved_apart
 from o2o_mining.contracts.attribution import OUTCOMES
 
+_CENTS = {"net_revenue": "cents", "margin": "margin_cents"}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -53,7 +55,7 @@ def randomised(campaign_id: str, drawn: pd.DataFrame) -> Iterator[Row]:
     campaign_id
         The campaign.
     drawn
-        One row per customer drawn: ``arm``, ``purchases``, ``cents``, ``purchases_before``, ``cents_before``.
+        One row per customer drawn, as ``bought_by_drawn`` gives it.
     """
     in_treatment = (drawn["arm"] == "treatment").to_numpy()
     sizes = int(in_treatment.sum()), int((~in_treatment).sum())
@@ -74,7 +76,9 @@ def randomised(campaign_id: str, drawn: pd.DataFrame) -> Iterator[Row]:
 
 
 def compared(campaign_id: str, customers: pd.DataFrame, *, has_past: bool) -> Iterator[Row]:
-    """Give the effects of one campaign without a draw, or why they cannot be given.
+    """Give the effects of one campaign without a draw, or why they cannot be given: all of them, or none.
+
+    One comparison, and one decision whether it may be made: an effect on revenue and none on margin would be two.
 
     Parameters
     ----------
@@ -95,13 +99,13 @@ def compared(campaign_id: str, customers: pd.DataFrame, *, has_past: bool) -> It
         reason = "nobody_reached"
     elif not has_past:
         reason = "no_past"
-    for outcome in OUTCOMES:
+    times = {outcome: [_outcome(customers, outcome, f"_{back}") for back in range(3)] for outcome in OUTCOMES}
+    if not reason and any(moved_apart(reached, weights, *before) for _, *before in times.values()):
+        reason = "pre_trend"
+    for outcome, (now, before, _) in times.items():
         row = replace(refused, outcome=outcome)
-        now, before, earlier_still = (_outcome(customers, outcome, f"_{back}") for back in range(3))
         if reason:
             yield replace(row, reason_code=reason)
-        elif moved_apart(reached, weights, before, earlier_still):
-            yield replace(row, reason_code="pre_trend")
         else:
             yield with_effect(replace(row, label="observational"), changed(reached, weights, now, before))
 
@@ -172,8 +176,8 @@ def table(rows: list[Row]) -> pd.DataFrame:
 
 
 def _outcome(customers: pd.DataFrame, outcome: str, ending: str) -> npt.NDArray[np.float64]:
-    """Return an outcome of each customer: bought at all, how often, for how much."""
-    if outcome == "net_revenue":
-        return customers[f"cents{ending}"].to_numpy(dtype=np.float64) / 100
+    """Return an outcome of each customer: bought at all, how often, for how much, and what merchants keep of that."""
+    if outcome in _CENTS:
+        return customers[f"{_CENTS[outcome]}{ending}"].to_numpy(dtype=np.float64) / 100
     purchases = customers[f"purchases{ending}"].to_numpy(dtype=np.float64)
     return (purchases > 0).astype(np.float64) if outcome == "converted" else purchases

@@ -57,7 +57,7 @@ def online_orders(logs: OrderLogs, *, as_of: date, within_days: int, default_sha
     told = _with_past(logs.purchases)
     kinds = logs.merchants.select(seller_id="merchant_id", category="category")
     kept = margins(logs.purchases, logs.merchants, default_share=default_share)
-    kept = kept.select(sold_id="purchase_id", margin_cents=to_cents(kept.net_amount))
+    kept = kept.select(sold_id="purchase_id", margin_cents=to_cents(kept.margin))
     orders = told.filter(told.source == "online", told.fulfilment.notnull())
     t = orders.left_join(kinds, orders.merchant_id == kinds.seller_id)
     t = t.left_join(kept, t.purchase_id == kept.sold_id)

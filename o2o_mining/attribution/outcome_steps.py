@@ -12,12 +12,11 @@ from threadpoolctl import threadpool_limits
 
 from o2o_mining.attribution.bought import spans
 from o2o_mining.attribution.charts import funnel_by_channel, store_beside_delivery, three_sides
-from o2o_mining.attribution.effect_steps import effects
 from o2o_mining.attribution.funnel import FunnelLogs, funnel_counts, people
 from o2o_mining.attribution.leaks import funnel_stages
 from o2o_mining.attribution.orders import OrderLogs, online_orders
 from o2o_mining.attribution.overlap import compared_orders
-from o2o_mining.attribution.sides import margins, offers_received, sides
+from o2o_mining.attribution.sides import offers_received, sides
 from o2o_mining.attribution.windows import window_starts
 from o2o_mining.attribution.wins import Counted, three_wins
 from o2o_mining.contracts.catalogue import contract
@@ -43,7 +42,7 @@ def build_three_wins(engine: Engine, *, as_of: date, settings: Settings) -> Step
     settings
         ``default_margin_share``, for merchants who name no margin.
     """
-    counted = _counted(engine, as_of=as_of, settings=settings)
+    counted = _counted(engine, as_of=as_of)
     wins = three_wins(counted, default_share=settings.default_margin_share)
     rows = engine.write("three_wins", _as_rows("three_wins", wins), as_of=as_of)
     campaigns, merchants = (wins[wins["level"] == level] for level in ("campaign", "merchant"))
@@ -157,7 +156,7 @@ def _nothing(name: str) -> pd.DataFrame:
     return pd.DataFrame(columns=[column for column in contract(name).column_names if column != "as_of"])
 
 
-def _counted(engine: Engine, *, as_of: date, settings: Settings) -> Counted:
+def _counted(engine: Engine, *, as_of: date) -> Counted:
     """Return what the three wins are made of."""
     purchases = engine.known("purchases", as_of)
     campaigns, merchants = engine.feed("campaigns"), engine.feed("merchants")
@@ -170,16 +169,14 @@ def _counted(engine: Engine, *, as_of: date, settings: Settings) -> Counted:
         credit.level == "campaign", credit.model == "last", credit.window_start == ibis.literal(window_starts(as_of)[0])
     )
     found = engine.execute(engine.slice("incrementality", as_of))
-    kept, _ = effects(engine, margins(purchases, merchants, default_share=settings.default_margin_share), as_of=as_of)
     if not int(engine.execute(purchases.net_amount.count())):
-        found, kept = found.iloc[:0], kept.iloc[:0]
+        found = found.iloc[:0]
     return Counted(
         campaigns=engine.execute(begun.select("campaign_id", "merchant_id")),
         merchants=engine.execute(merchants.select("merchant_id", "margin_share")),
         sides=engine.execute(counts),
         costs=engine.execute(costs.select("cost", campaign_id="id")),
         effects=found,
-        margin_effects=kept,
     )
 
 

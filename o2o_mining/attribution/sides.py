@@ -20,7 +20,7 @@ _COUNTS = ("customers", "returned", "established", "platform_visits", "visits", 
 
 
 def margins(purchases: ir.Table, merchants: ir.Table, *, default_share: float) -> ir.Table:
-    """One purchase whose net amount is what its merchant keeps of it: net of refunds, less the cost of what was sold.
+    """One purchase with ``margin``, what its merchant keeps of it: net of refunds, less the cost of what was sold.
 
     The cost is ``1 - margin_share`` of the list price, of what was paid where no list price is known. It is not
     taken off again when money is given back: what was consumed is gone.
@@ -39,14 +39,13 @@ def margins(purchases: ir.Table, merchants: ir.Table, *, default_share: float) -
     >>> from o2o_mining.contracts.catalogue import contract
     >>> feeds = (ibis.table(contract(name).schema, name=name) for name in ("purchases", "merchants"))
     >>> margins(*feeds, default_share=0.3).columns[-1]
-    'net_amount'
+    'margin'
     """
     own = merchants.select(seller_id="merchant_id", own_share="margin_share")
     t = purchases.left_join(own, purchases.merchant_id == own.seller_id)
     sold = to_cents(ibis.coalesce(t.list_amount, t.paid_amount)).cast("float64")
     cost = ((1.0 - t.own_share.fill_null(default_share)) * sold).round().cast("int64")
-    kept = to_money(to_cents(t.net_amount) - cost)
-    return t.mutate(kept=kept).drop("net_amount", "seller_id", "own_share").rename(net_amount="kept")
+    return t.mutate(margin=to_money(to_cents(t.net_amount) - cost)).drop("seller_id", "own_share")
 
 
 def offers_received(

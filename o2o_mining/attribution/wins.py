@@ -30,9 +30,8 @@ class Counted(NamedTuple):
         As ``sides.sides`` gives them.
     costs
         ``campaign_id, cost``; cost null where no cost is known at all.
-    effects, margin_effects
-        Rows of ``incrementality``, and the same reckoned with margins as the net amounts of purchases; none where the
-        log tells no amounts.
+    effects
+        Rows of ``incrementality``; none where the log tells no amounts.
     """
 
     campaigns: pd.DataFrame
@@ -40,7 +39,6 @@ class Counted(NamedTuple):
     sides: pd.DataFrame
     costs: pd.DataFrame
     effects: pd.DataFrame
-    margin_effects: pd.DataFrame
 
 
 def three_wins(counted: Counted, *, default_share: float) -> pd.DataFrame:
@@ -117,14 +115,10 @@ def preferred(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
 
 def _campaign_margins(counted: Counted) -> pd.DataFrame:
     """Return one row per campaign: what it caused, less what was spent on it."""
-    margin = preferred(counted.margin_effects, "net_revenue")
-    revenue, visits = (preferred(counted.effects, outcome) for outcome in ("net_revenue", "purchases"))
+    visits, revenue, margin = (preferred(counted.effects, name) for name in ("purchases", "net_revenue", "margin"))
     rows = counted.campaigns.sort_values("campaign_id").set_index("campaign_id", drop=False)
     cost = counted.costs.set_index("campaign_id")["cost"].astype("float64").reindex(rows.index)
-    # Without a figure for the money there is none for the margin.
-    told = pd.DataFrame({"label": margin["label"].where(revenue["label"] != "refused", "refused")})
-    told["reason_code"] = revenue["reason_code"].where(revenue["reason_code"].notna(), margin["reason_code"])
-    told = told.reindex(rows.index)
+    told = margin[["label", "reason_code"]].reindex(rows.index)
     told["reason_code"] = told["reason_code"].where(told["label"].notna(), NO_AMOUNTS)
     known = (told["label"] != "refused") & told["label"].notna()
     doubt = told["reason_code"].where(told["reason_code"].notna() | cost.notna() | ~known, MEDIA_UNKNOWN)

@@ -126,7 +126,7 @@ CHANNEL_ROLES = Table(
     ),
 )
 
-OUTCOMES = ("converted", "purchases", "net_revenue")
+OUTCOMES = ("converted", "purchases", "net_revenue", "margin")
 METHODS = ("itt", "cuped", "did", "synthetic_control")
 
 INCREMENTALITY = Table(
@@ -137,7 +137,12 @@ INCREMENTALITY = Table(
     columns=(
         AS_OF,
         _key("campaign_id", "id", "The campaign."),
-        _key("outcome", "text", "Whether a customer bought, how often, and for how much net.", allowed=OUTCOMES),
+        _key(
+            "outcome",
+            "text",
+            "Whether a customer bought, how often, for how much, what is kept.",
+            allowed=OUTCOMES,
+        ),
         _key("method", "text", "How it was reckoned.", allowed=METHODS),
         Column("n_treatment", "int", "Customers drawn for the campaign, or reached by it.", low=0),
         Column("n_control", "int", "Customers held out, or compared with.", low=0),

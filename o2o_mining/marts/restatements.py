@@ -147,6 +147,24 @@ def _values(changed: ir.Table, told: Told, since: date) -> Iterator[ir.Table]:
         )
 
 
+def amounts_by_day(changed: ir.Table, found: ir.Table) -> ir.Table:
+    """One day on which purchases were made whose net amount is told otherwise: ``day``, and the sums ``old``, ``new``.
+
+    Parameters
+    ----------
+    changed
+        What ``changed_rows`` gives of purchases.
+    found
+        What ``restatements`` gives of that.
+    """
+    restated = found.filter(found["column"].isin((ROW, "net_amount"))).select("key").distinct()
+    rows = changed.mutate(key=ibis.coalesce(changed.old_purchase_id, changed.new_purchase_id))
+    rows = rows.semi_join(restated, "key")
+    return rows.group_by(day=ibis.coalesce(rows.new_purchased_at, rows.old_purchased_at).date()).aggregate(
+        **{side: rows[f"{side}_net_amount"].sum().fill_null(0).cast("float64") for side in ("old", "new")}
+    )
+
+
 def chained(before: ir.Table, found: ir.Table) -> ir.Table:
     """One row per value restated in one slice, run after run: the first old value and the last new one.
 

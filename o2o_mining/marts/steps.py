@@ -12,6 +12,7 @@ from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.features import FEATURES
 from o2o_mining.engine.base import StepReport
 from o2o_mining.engine.portable import moment
+from o2o_mining.marts.charts import old_and_new
 from o2o_mining.marts.coupon_lifecycle import coupon_states
 from o2o_mining.marts.features import KnownLogs, customer_features, customers_seen, lacking
 from o2o_mining.marts.guard import leak_guard
@@ -20,7 +21,7 @@ from o2o_mining.marts.journeys import journey_touches, journeys_from_touches
 from o2o_mining.marts.knowledge import OWN_TIME, known_rows, later_rows
 from o2o_mining.marts.past import of_window, past_logs, window_days
 from o2o_mining.marts.purchases import purchases_from_logs
-from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
+from o2o_mining.marts.restatements import TOLD, amounts_by_day, chained, changed_rows, restatements
 from o2o_mining.marts.touches import all_touches
 from o2o_mining.marts.tracing import share_traced, traced_purchases
 
@@ -303,6 +304,7 @@ def build_restatements(engine: Engine, *, as_of: date, snapshots: Path, settings
         For the lookback.
     """
     found = []
+    days: pd.DataFrame | None = None
     for table, told in TOLD.items():
         changed_since = engine.restated(snapshots, table)
         if changed_since is None:
@@ -311,9 +313,18 @@ def build_restatements(engine: Engine, *, as_of: date, snapshots: Path, settings
         names = contract(table).published_names
         changed = engine.stage(changed_rows(old.select(*names), new.select(*names), told))
         found.append(restatements(changed, table=table, since=since, lookback_days=settings.lookback_days))
+        if table == "purchases":
+            days = engine.execute(amounts_by_day(changed, found[-1]).order_by("day"))
     slices = engine.read("restatements")
     held = slices.filter(slices.as_of == as_of).drop("as_of")
     rows = chained(held, engine.stage(ibis.union(*found, distinct=False))) if found else held
     written = engine.write("restatements", engine.stage(rows), as_of=as_of)
     engine.drop_staged()
-    return StepReport("restatements", written)
+    causes = engine.read("restatements").filter(ibis._.as_of == as_of).group_by("table", "cause")
+    counts: pd.DataFrame = engine.execute(causes.aggregate(values=ibis._.count()).order_by(["table", "cause"]))
+    return StepReport(
+        "restatements",
+        written,
+        samples={"Told otherwise": counts} if len(counts) else {},
+        charts={"old_and_new": lambda: old_and_new(days)} if days is not None and len(days) else {},
+    )

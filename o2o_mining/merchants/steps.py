@@ -14,7 +14,14 @@ from o2o_mining.contracts.catalogue import contract
 from o2o_mining.engine.base import Engine, StepReport
 from o2o_mining.engine.portable import moment
 from o2o_mining.merchants.changes import WATCHED_DAYS, watch
-from o2o_mining.merchants.charts import gap_intervals, losses, score_map
+from o2o_mining.merchants.charts import (
+    actions_by_rule,
+    change_timeline,
+    gap_intervals,
+    gaps_by_measure,
+    losses,
+    score_map,
+)
 from o2o_mining.merchants.gaps import WINDOW_DAYS, gap_trends, promise_gaps
 from o2o_mining.merchants.reasons import reason_text
 from o2o_mining.merchants.rules import Judging, decide, read_judging
@@ -85,15 +92,20 @@ def build_merchant_scorecards(engine: Engine, *, as_of: date, rules_file: Path |
             } if len(cards) else {},
             charts=drawn,
         ),
-        StepReport("promise_gaps", rows["promise_gaps"]),
+        StepReport(
+            "promise_gaps", rows["promise_gaps"],
+            charts={"gaps_by_measure": lambda: gaps_by_measure(made.gaps)} if len(made.gaps) else {},
+        ),
         StepReport(
             "merchant_changes", rows["merchant_changes"],
             figures={"found": len(made.changes), "standing": int(made.changes["lifted_on"].isna().sum())},
+            charts={"changes": lambda: change_timeline(made.changes, as_of=as_of)} if len(made.changes) else {},
         ),
         StepReport(
             "merchant_actions", rows["merchant_actions"],
             figures={str(code): int(n) for code, n in actions["action_code"].value_counts().sort_index().items()},
             samples={"Decided": decided[["merchant_id", "action_code", "why"]].head(_SHOWN)} if len(actions) else {},
+            charts={"actions": lambda: actions_by_rule(actions)} if len(actions) else {},
         ),
     ]  # fmt: skip
 

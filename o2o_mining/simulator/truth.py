@@ -18,6 +18,7 @@ from o2o_mining.simulator.chance import DAY, Array
 from o2o_mining.simulator.columns import dates, ids, moments, money, values, words
 from o2o_mining.simulator.demand import demand_after
 from o2o_mining.simulator.future import foretell
+from o2o_mining.simulator.harm import bad_visits
 from o2o_mining.simulator.history import History
 from o2o_mining.simulator.offers import CHANNELS, CONTACT_COST, WINDOW_DAYS, known_coupons
 from o2o_mining.simulator.outlook import foresee, recent
@@ -44,6 +45,7 @@ def truth_tables(history: History) -> Iterator[tuple[str, Any]]:
     yield "channel_increments", _channels(history)
     yield "store_catchments_true", _stores(history)
     yield "merchant_gaps", _gaps(history)
+    yield "bad_visits", bad_visits(history)
     yield "planted_affinities", _affinities(history.world)
     yield "demand_truth", demand_after(history)
 

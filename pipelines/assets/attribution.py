@@ -10,8 +10,8 @@ from pipelines.assets import Days, table_assets
 _PATHS = ("path_summary", "path_histograms", "channel_transitions", "channel_roles")
 
 _THREE_SIDES = [
-    "known_purchases", "known_coupon_lifecycle", "incrementality", "campaign_attribution", "campaigns", "assignments",
-    "touches", "sends", "merchants",
+    "known_purchases", "known_coupon_lifecycle", "incrementality", "campaign_attribution", "campaigns", "touches",
+    "sends", "merchants",
 ]  # fmt: skip
 
 
@@ -37,8 +37,8 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             days=days,
         ),
         table_assets(
-            {"incrementality": ["known_purchases", "campaigns", "assignments", "touches", "customers"]},
-            lambda house, day: effect_steps.build_incrementality(house.engine, as_of=day),
+            {"incrementality": ["known_purchases", "campaigns", "assignments", "touches", "customers", "merchants"]},
+            lambda house, day: effect_steps.build_incrementality(house.engine, as_of=day, settings=house.settings),
             name="incrementality",
             days=days,
         ),

@@ -17,7 +17,7 @@ from o2o_mining.attribution.coded import Grouped, group_paths
 from o2o_mining.attribution.funnel import FunnelLogs
 from o2o_mining.attribution.funnel import people as people_of_funnel
 from o2o_mining.attribution.places import store_purchases
-from o2o_mining.attribution.sides import offers_received
+from o2o_mining.attribution.sides import margins, offers_received
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.local import uses
 from o2o_mining.offers import eligibility
@@ -108,6 +108,10 @@ def already_asked() -> ibis.Table:
 
 def received_offers() -> ibis.Table:
     return offers_received(*feed("touches", "sends", "coupon_lifecycle", "campaigns"), as_of=DAY)
+
+
+def with_margins() -> ibis.Table:
+    return margins(*feed("purchases", "merchants"), default_share=0.3)
 
 
 def purchases_by_store() -> ibis.Table:

@@ -31,7 +31,7 @@ from o2o_mining.attribution.ledger import entries, ledger, touch_credits
 from o2o_mining.attribution.orders import OrderLogs, online_orders
 from o2o_mining.attribution.places import city_purchases, place_customers, place_weeks
 from o2o_mining.attribution.roles import closing_touches, lengths
-from o2o_mining.attribution.sides import margins, sides
+from o2o_mining.attribution.sides import sides
 from o2o_mining.attribution.spending import weekly_returns
 from o2o_mining.core.settings import Settings
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
@@ -40,7 +40,7 @@ from o2o_mining.local import forensics, referrals, uses
 from o2o_mining.local.visits import homes, redemptions, store_customers, store_visits
 from o2o_mining.marts import bought, choices, past, people
 from o2o_mining.marts.knowledge import later_rows
-from o2o_mining.marts.restatements import TOLD, chained, changed_rows, restatements
+from o2o_mining.marts.restatements import TOLD, amounts_by_day, chained, changed_rows, restatements
 from o2o_mining.merchants.sales import SoldFrom, merchant_sales, served_visits
 from o2o_mining.merchants.visits import observations, with_promises
 from o2o_mining.offers import eligibility, money
@@ -83,6 +83,7 @@ from tests.engines.inputs import (
     received_offers,
     two_days,
     used,
+    with_margins,
     within_reach,
 )
 
@@ -161,6 +162,10 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         since=DAY,
         lookback_days=30,
     ),
+    "marts.amounts_by_day": lambda: amounts_by_day(
+        changed_rows(old=feed("purchases")[0], new=feed("purchases")[0], told=TOLD["purchases"]),
+        feed("restatements")[0],
+    ),
     "marts.chained": lambda: chained(*feed("restatements", "restatements")),
     "attribution.credited_touches": lambda: credited_touches(*feed(*JOURNEYS)),
     "attribution.weighed_touches": lambda: weighed_touches(*feed(*JOURNEYS), half_life_days=7.0),
@@ -185,15 +190,17 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
     "attribution.closing_touches": lambda: closing_touches(*feed("purchases", *JOURNEYS), as_of=DAY),
     "attribution.outcomes": lambda: outcomes(*feed("purchases", "journeys"), as_of=DAY, lookback_days=30),
     "attribution.spans": lambda: spans(*feed("campaigns"), as_of=DAY),
-    "attribution.bought_by_drawn": lambda: bought_by_drawn(*feed("purchases", "campaigns", "assignments"), as_of=DAY),
+    "attribution.bought_by_drawn": lambda: bought_by_drawn(
+        with_margins(), *feed("campaigns", "assignments"), as_of=DAY
+    ),
     "attribution.bought_by_all": lambda: bought_by_all(
-        feed("purchases")[0], feed("touches")[0], spans(*feed("campaigns"), as_of=DAY)
+        with_margins(), feed("touches")[0], spans(*feed("campaigns"), as_of=DAY)
     ),
     "attribution.store_purchases": lambda: purchases_by_store(),
     "attribution.city_purchases": lambda: city_purchases(*feed("purchases", "customers", "touches")),
     "attribution.place_weeks": lambda: place_weeks(purchases_by_store(), spans(*feed("campaigns"), as_of=DAY)),
     "attribution.place_customers": lambda: place_customers(purchases_by_store(), spans(*feed("campaigns"), as_of=DAY)),
-    "attribution.margins": lambda: margins(*feed("purchases", "merchants"), default_share=0.3),
+    "attribution.margins": lambda: with_margins(),
     "attribution.offers_received": lambda: received_offers(),
     "attribution.sides": lambda: sides(
         feed("purchases")[0], received_offers(), spans(*feed("campaigns"), as_of=DAY), as_of=DAY

@@ -118,6 +118,8 @@ def test_a_corrected_amount_and_a_late_purchase_are_told(home: Outcome, again: A
     assert told["o:o1", "paid_amount"] == ("50.00", "55.00", "correction")
     assert told["o:o0", "(row)"] == (None, "present", "late_row")
     assert {key for key, _ in told} == {"o:o0", "o:o1"}
+    (page,) = (after.home / "charts").glob("restatements-*-old_and_new.html")
+    assert "Net revenue of restated purchases: +12.00 on 2 days" in page.read_text(encoding="utf-8")
     # By each of the seven models: the cents of o1, which its touch t1 had and has, and the late purchase's.
     ledger = _restated(after, "attribution_ledger")
     assert {about for (key, _), about in ledger.items() if ":o:o1:" in key} == {("50.00", "55.00", "correction")}

@@ -248,7 +248,7 @@ def _effects(snapshot: Snapshot, speech: Speech, campaign_id: str, day: date) ->
     rows = snapshot.rows(
         """
         SELECT * FROM incrementality WHERE as_of = CAST(? AS DATE) AND campaign_id = ?
-        ORDER BY CASE outcome WHEN 'converted' THEN 0 WHEN 'purchases' THEN 1 ELSE 2 END, method
+        ORDER BY list_position(['converted', 'purchases', 'net_revenue', 'margin'], outcome), method
         """,
         day, campaign_id,
     )  # fmt: skip

@@ -178,7 +178,7 @@ def test_weeks_hold_what_their_touches_brought(costs: bool, expected: list[tuple
 def test_the_table_is_written_drawn_and_says_what_it_rests_on() -> None:
     engine = DuckDBEngine(":memory:", HOME)
     _world().store(engine)
-    build_incrementality(engine, as_of=AS_OF)
+    build_incrementality(engine, as_of=AS_OF, settings=Settings())
     report = build_budget_advice(engine, as_of=AS_OF, settings=HOME)
     assert engine.violations(contract("budget_advice"), as_of=AS_OF) == []
     rows = engine.execute(engine.slice("budget_advice", AS_OF))
@@ -205,7 +205,7 @@ def test_curves_are_drawn_with_their_intervals() -> None:
 def test_an_empty_home_has_an_empty_table_and_says_why() -> None:
     engine = DuckDBEngine(":memory:", HOME)
     World().store(engine, as_of=date(2017, 7, 1))
-    build_incrementality(engine, as_of=AS_OF)
+    build_incrementality(engine, as_of=AS_OF, settings=Settings())
     report = build_budget_advice(engine, as_of=AS_OF, settings=HOME)
     engine.close()
     assert (report.rows, report.charts) == (0, {})

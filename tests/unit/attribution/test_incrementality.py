@@ -15,6 +15,7 @@ from o2o_mining.attribution.calibration import calibrated_credit, ratios
 from o2o_mining.attribution.effect_steps import build_incrementality
 from o2o_mining.attribution.incrementality import compared, daily, randomised, table
 from o2o_mining.attribution.steps import build_campaign_attribution
+from o2o_mining.contracts.attribution import OUTCOMES
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine
@@ -45,7 +46,7 @@ def _mined(purchases: list[dict[str, Any]], as_of: date = AS_OF, **feeds: list[d
     engine.write("known_purchases", rows_of("purchases", purchases), as_of=as_of)
     for feed, rows in feeds.items():
         engine.upsert(feed, engine.stage(rows_of(feed, rows).mutate(_ordinal=ibis.row_number())), file_id=1)
-    report = build_incrementality(engine, as_of=as_of)
+    report = build_incrementality(engine, as_of=as_of, settings=Settings())
     assert engine.violations(contract("incrementality"), as_of=as_of) == []
     found = engine.execute(engine.slice("incrementality", as_of))
     engine.close()
@@ -70,9 +71,16 @@ def test_a_draw_is_reckoned_by_hand() -> None:
     ]
     found, report = _mined(purchases, campaigns=[CAMPAIGN], assignments=_assigned(ARMS))
     itt = found.xs("itt", level="method").loc["c1"]
-    assert itt["mean_treatment"].to_dict() == pytest.approx({"converted": 2 / 3, "purchases": 1.0, "net_revenue": 2.0})
-    assert itt["mean_control"].to_dict() == pytest.approx({"converted": 0.5, "purchases": 0.5, "net_revenue": 5.0})
-    assert itt["total_effect"].to_dict() == pytest.approx({"converted": 0.5, "purchases": 1.5, "net_revenue": -9.0})
+    # A merchant who names no margin keeps .3 of the 10 that were sold; what was given back is off, goods are paid for.
+    assert itt["mean_treatment"].to_dict() == pytest.approx(
+        {"converted": 2 / 3, "purchases": 1.0, "net_revenue": 2.0, "margin": (3 - 11) / 3}
+    )
+    assert itt["mean_control"].to_dict() == pytest.approx(
+        {"converted": 0.5, "purchases": 0.5, "net_revenue": 5.0, "margin": 1.5}
+    )
+    assert itt["total_effect"].to_dict() == pytest.approx(
+        {"converted": 0.5, "purchases": 1.5, "net_revenue": -9.0, "margin": -12.5}
+    )
     assert (set(itt["n_treatment"]), set(itt["n_control"])) == ({3}, {2})
     assert set(itt["label"]) == {"experiment"}
     assert report.figures == {"experiment": 1, "observational": 0, "refused": 0}
@@ -128,9 +136,9 @@ def test_without_campaigns_the_table_is_empty_and_says_why() -> None:
 
 def test_an_unfair_draw_raises_an_alarm() -> None:
     arms = {f"t{n:04d}": "treatment" for n in range(560)} | {f"k{n:04d}": "control" for n in range(440)}
-    drawn = pd.DataFrame(
-        {"arm": list(arms.values()), "purchases": 0, "cents": 0, "purchases_before": 0, "cents_before": 0}
-    )
+    counted = ("purchases", "cents", "margin_cents")
+    nothing = {f"{name}{ending}": 0 for name in counted for ending in ("", "_before")}
+    drawn = pd.DataFrame({"arm": list(arms.values()), **nothing})
     rows = table(list(randomised("c1", drawn)))
     assert set(rows["reason_code"]) == {"sample_ratio"}
     assert set(rows["method"]) == {"itt"}
@@ -146,6 +154,7 @@ def _shoppers(seed: int, *, effect: float, trend: float = 0.0) -> pd.DataFrame:
     for back, rate in enumerate(rates):
         columns[f"purchases_{back}"] = draw.poisson(rate)
         columns[f"cents_{back}"] = columns[f"purchases_{back}"] * 1000
+        columns[f"margin_cents_{back}"] = columns[f"purchases_{back}"] * 300
     return pd.DataFrame(columns)
 
 
@@ -175,6 +184,25 @@ def test_where_the_assumptions_fail_there_is_a_reason_instead_of_a_figure(
     rows = {row.outcome: row for row in compared("c1", _shoppers(1, effect=0.5, **options), has_past=has_past)}
     assert (rows["purchases"].label, rows["purchases"].reason_code) == ("refused", reason)
     assert rows["purchases"].effect is None
+
+
+def test_all_effects_of_a_campaign_come_from_one_comparison() -> None:
+    rows = {row.outcome: row for row in compared("c1", _shoppers(3, effect=0.5), has_past=True)}
+    assert {row.label for row in rows.values()} == {"observational"}
+    purchases, revenue, margin = (rows[name].effect for name in ("purchases", "net_revenue", "margin"))
+    assert None not in (purchases, revenue, margin)
+    # Each purchase is of 10, of which 3 are kept.
+    assert revenue == pytest.approx(10 * purchases)  # type: ignore[operator]
+    assert margin == pytest.approx(3 * purchases)  # type: ignore[operator]
+
+
+def test_what_moved_apart_in_one_outcome_refuses_all() -> None:
+    customers = _shoppers(3, effect=0.5)
+    dearer = customers.assign(margin_cents_1=customers["margin_cents_1"] + 400 * customers["reached"])
+    rows = list(compared("c1", dearer, has_past=True))
+    assert [(row.outcome, row.label, row.reason_code) for row in rows] == [
+        (outcome, "refused", "pre_trend") for outcome in OUTCOMES
+    ]
 
 
 def test_who_bought_like_nobody_else_is_compared_with_nobody() -> None:
@@ -243,7 +271,7 @@ def test_calibrated_credit_is_what_experiments_found_and_the_rest_is_direct() ->
 def test_without_an_experiment_nothing_is_calibrated() -> None:
     engine = DuckDBEngine(":memory:", Settings())
     World().store(engine)
-    build_incrementality(engine, as_of=AS_OF)
+    build_incrementality(engine, as_of=AS_OF, settings=Settings())
     build_campaign_attribution(engine, as_of=AS_OF, settings=Settings())
     models = set(engine.execute(engine.slice("campaign_attribution", AS_OF))["model"])
     engine.close()

@@ -181,7 +181,7 @@ def test_campaigns_without_a_draw_have_rows_by_places() -> None:
     engine.write("known_purchases", table("purchases", PURCHASES), as_of=AS_OF)
     rows = table("campaigns", CAMPAIGNS)
     engine.upsert("campaigns", engine.stage(rows.mutate(_ordinal=ibis.row_number())), file_id=1)
-    report = build_incrementality(engine, as_of=AS_OF)
+    report = build_incrementality(engine, as_of=AS_OF, settings=Settings())
     assert engine.violations(contract("incrementality"), as_of=AS_OF) == []
     found = engine.execute(engine.slice("incrementality", AS_OF))
     engine.close()

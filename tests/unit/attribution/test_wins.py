@@ -84,7 +84,7 @@ def _mined(
     engine.write("known_coupon_lifecycle", rows_of("coupon_lifecycle", received or []), as_of=AS_OF)
     for feed, rows in feeds.items():
         engine.upsert(feed, engine.stage(rows_of(feed, rows).mutate(_ordinal=ibis.row_number())), file_id=1)
-    build_incrementality(engine, as_of=AS_OF)
+    build_incrementality(engine, as_of=AS_OF, settings=Settings())
     spent = feeds["campaign_costs"][0]["cost"] if feeds.get("campaign_costs") else None
     engine.write("campaign_attribution", rows_of("campaign_attribution", [CREDIT | {"cost": spent}]), as_of=AS_OF)
     report = build_three_wins(engine, as_of=AS_OF, settings=Settings())
@@ -217,15 +217,14 @@ def _summed(*labels: str) -> dict[Any, Any]:
         + [{**_effect("none", 0, 0, "refused"), "effect": None, "reason_code": "no_past"}]
     )
     names = rows["campaign_id"].tolist()
-    both = pd.concat([rows, rows.assign(outcome="purchases")])
+    every = pd.concat([rows.assign(outcome=outcome) for outcome in ("purchases", "net_revenue", "margin")])
     counts = ["customers", "returned", "established", "platform_visits", "visits", "savings", "priced", "offers"]
     counted = Counted(
         campaigns=pd.DataFrame({"campaign_id": names, "merchant_id": "m"}),
         merchants=pd.DataFrame({"merchant_id": ["m"], "margin_share": [0.4]}),
         sides=pd.DataFrame(columns=["level", "id", *counts]),
         costs=pd.DataFrame({"campaign_id": names, "cost": 10.0}),
-        effects=both,
-        margin_effects=both,
+        effects=every,
     )
     (row,) = three_wins(counted, default_share=0.3).query("level == 'merchant'").to_dict("records")
     return row

@@ -102,7 +102,7 @@ ALLOWED = {
     "campaign_attribution.model": """first last last_non_direct linear position j_shaped time_decay markov shapley
         calibrated""",
     "campaign_attribution.level": "channel campaign",
-    "incrementality.outcome": "converted purchases net_revenue",
+    "incrementality.outcome": "converted purchases net_revenue margin",
     "incrementality.method": "itt cuped did synthetic_control",
     "incrementality.label": "experiment observational refused",
     "three_wins.level": "campaign merchant",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -104,6 +105,28 @@ def test_the_pictures_show_every_merchant(made: tuple[dict[str, StepReport], dic
     assert set(charts) == {"gaps", "scores"}
     figure = charts["gaps"]()
     assert sum(len(trace.x) for trace in figure.data) == 8  # type: ignore[attr-defined, misc]  # Plotly has no types
+
+
+def test_every_table_has_a_picture_of_its_own(made: tuple[dict[str, StepReport], dict[str, pd.DataFrame]]) -> None:
+    # Any: Plotly has no types.
+    drawn: dict[str, Any] = {name: report.charts for name, report in made[0].items()}
+    gaps = drawn["promise_gaps"]["gaps_by_measure"]()
+    told = {trace.name: dict(zip(trace.y, trace.x, strict=True)) for trace in gaps.data}
+    table = made[1]["promise_gaps"]
+    waits = table[(table["level"] == "merchant") & (table["measure"] == "wait")].set_index("id")["gap"]
+    assert told["wait"] == waits.to_dict()
+    assert (
+        list(gaps.layout.yaxis.categoryarray[::-1][:2])
+        == table[(table["level"] == "merchant") & (table["measure"] == "all")].nlargest(2, "gap")["id"].tolist()
+    )
+    changes = drawn["merchant_changes"]["changes"]()
+    found = next(trace for trace in changes.data if trace.name == "found")
+    assert sorted(found.y) == ["bad", "turns"]
+    assert "2, of which 2 stand" in changes.layout.title.text
+    actions = drawn["merchant_actions"]["actions"]()
+    counts = {(trace.name, rule): n for trace in actions.data for rule, n in zip(trace.y, trace.x, strict=True)}
+    assert counts["pause_offers", "broken_promise"] == 2
+    assert sum(counts.values()) == len(made[1]["merchant_actions"]) == 4
 
 
 def test_the_order_of_rows_does_not_matter(

@@ -14,10 +14,12 @@ from o2o_mining.simulator import World, write
 from o2o_mining.simulator.beliefs import Evidence, believe, collect
 from o2o_mining.simulator.chance import DAY, Array
 from o2o_mining.simulator.future import foretell
+from o2o_mining.simulator.harm import bad_visits
 from o2o_mining.simulator.history import History, live
 from o2o_mining.simulator.leaving import signs_of_life
 from o2o_mining.simulator.outlook import foresee, recent
 from o2o_mining.simulator.visits import Visits
+from o2o_mining.simulator.world import START
 from o2o_mining.simulator.worth import expected_worth
 
 # What they share is made once.
@@ -164,3 +166,40 @@ def test_channels_left_out_alone_lose_no_more_than_all_of_them_in_persuasion(fol
     channels = feed(folder, "truth/channel_increments")
     assert channels["incremental_conversions"].sum() > 0
     assert (channels.groupby("campaign_id")["campaign_incremental_conversions"].nunique() == 1).all()
+
+
+def _own_within(history: History, customer: Array, at: Array) -> Array:
+    """Count one by one, for each customer, the own visits in the 90 days after a moment that were kept."""
+    visits = history.visits
+    return np.array([
+        ((visits.customer == who) & (visits.unit < 0) & ~visits.no_show & (visits.at > when)
+         & (visits.at <= when + 90 * DAY)).sum()
+        for who, when in zip(customer, at, strict=True)
+    ])  # fmt: skip
+
+
+def test_a_bad_visit_costs_what_follows_where_it_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(4_000, 540, "bad-service", seed=5)
+    effect = world.parameters.bad_visit_effect
+    history = live(world)
+    lost = bad_visits(history).to_pandas()
+    harmless = replace(world.parameters, bad_visit_effect=0.0)
+    monkeypatch.setattr(World, "parameters", property(lambda _: harmless))
+    unharmed = live(world)
+    # Customers whom nobody brought and who had one bad visit: the worlds differ by that visit alone.
+    bad = unharmed.visits.customer[unharmed.visits.bad]
+    alone = (np.bincount(bad, minlength=world.customers) == 1) & (unharmed.people.referrer < 0)
+    at = (pd.to_datetime(lost["at"]) - pd.Timestamp(START)).dt.total_seconds().to_numpy().astype(np.int64)
+    customer = lost["customer_id"].str[1:].astype(int).to_numpy()
+    some = alone[customer]
+    made, without = (_own_within(h, customer[some], at[some]) for h in (history, unharmed))
+    assert lost["lost_visits"][some].to_numpy() == pytest.approx(made * np.expm1(effect), abs=1e-4)
+    assert some.sum() > 300
+    assert lost["lost_visits"][some].sum() == pytest.approx((without - made).sum(), rel=0.15)
+    # Money is lost where visits are, but of those whose money was given back.
+    assert not ((lost["lost_amount"] > 0) & (lost["lost_visits"] == 0)).any()
+    assert ((lost["lost_amount"] > 0) == (lost["lost_visits"] > 0)).mean() > 0.9
+    # Friends lose less, and nobody's friends lose nothing.
+    has_friends = np.isin(customer, history.people.referrer)
+    assert lost["friends_lost_visits"][~has_friends].sum() == 0
+    assert 0 < lost["friends_lost_visits"][has_friends].sum() < lost["lost_visits"].sum()
