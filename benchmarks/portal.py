@@ -241,7 +241,10 @@ def publish(home: Path, customers: int = CUSTOMERS) -> None:
     _write(engine, "purchases", {**bought, "purchased_at": at.astype("datetime64[us]"), "net_amount": money * 2})
     engine.publish(home / "snapshots", inputs=[], now=DAY, keep=5, run_id="bench")
     engine.close()
-    approved = {"as_of": str(DAY), "campaign_id": "x", "approved_at": "2026-01-01T00:00:00+00:00"}
+    approved = {
+        "as_of": str(DAY), "campaign_id": "x", "approved_at": "2026-01-01T00:00:00+00:00", "approved_by": "bench",
+        "sent": customers, "control": 0, "withdrawn": 0, "files": [],
+    }  # fmt: skip
     (home / "settings.toml").write_text("assumed_consent = true\n")
     (home / "approvals.jsonl").write_text(json.dumps(approved) + "\n")
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
+# What whoever shares a machine with others takes of its memory at most.
+SPILLED_FROM = "512MB"
+
 
 def home_path(path: Path | str | None = None, *, source: str = "") -> Path:
     """Return the folder of a home: the path given, else ``O2O_HOME``, else ``var/<source>``.
@@ -66,6 +69,8 @@ class Home:
     ----------
     path
         Folder of the home.
+    spill_to
+        Folder for what does not fit into ``SPILLED_FROM`` of memory; without one, all memory may be used.
 
     Attributes
     ----------
@@ -73,10 +78,11 @@ class Home:
         The folder; what the snapshot holds.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, spill_to: Path | None = None) -> None:
         self.path = path
         self.manifest: dict[str, Any] = read_manifest(path / "snapshots")
-        self._ibis = ibis.duckdb.connect()
+        bounds = {"memory_limit": SPILLED_FROM, "temp_directory": str(spill_to)} if spill_to else {}
+        self._ibis = ibis.duckdb.connect(**bounds)
         self._views = 0
         for name in self.manifest["tables"]:
             self._ibis.con.execute(f"CREATE VIEW {quoted(name)} AS {self._select(name)}")

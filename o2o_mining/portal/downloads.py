@@ -135,7 +135,7 @@ def downloaded(portal: Portal, viewer: Viewer, subject: str, order: Order, makin
     folder = Path(mkdtemp(dir=portal.home / FOLDER / _DOWNLOADS))
     try:
         with _SLOTS:
-            home = Home(portal.home)
+            home = Home(portal.home, spill_to=folder / "spilled")
             try:
                 report = making(home, replace(order, out=folder))
             finally:

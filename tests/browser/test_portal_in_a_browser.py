@@ -115,7 +115,6 @@ def test_charts_are_drawn_without_the_network(reader: Page, stocked: Served) -> 
         ("segments/lifecycle/active", "google-customer-match"),
         ("segments/lifecycle/active", "meta-customer-list"),
         ("segments/lifecycle/active", "tiktok"),
-        ("segments/lifecycle/active", "line"),
         ("offers/x", "csv"),
         ("offers/x", "parquet"),
         ("offers/x", "google-customer-match"),
@@ -162,8 +161,6 @@ def _saved(page: Page, button: str, folder: Path) -> Path:
 
 
 def _rows(file: Path, wanted: str) -> int:
-    if wanted == "line":
-        return len(file.read_text(encoding="utf-8").splitlines())
     if wanted == "parquet":
         return int(pq.ParquetFile(file).metadata.num_rows)
     if wanted == "xlsx":

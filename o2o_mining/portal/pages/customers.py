@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -24,14 +25,14 @@ JOURNEYS = 20
 
 _PURCHASES = Listing(
     query="""
-        SELECT p.purchase_id, p.purchased_at, p.source, coalesce(m.name, p.merchant_id) AS merchant, p.merchant_id,
-               p.store_id, p.channel, p.paid_amount, p.refunded_amount, p.net_amount, p.cancelled_at
-        FROM purchases p LEFT JOIN merchants m USING (merchant_id) WHERE p.customer_id = ?
+        SELECT purchase_id, purchased_at, merchant_id, store_id, channel, paid_amount, refunded_amount, net_amount,
+               cancelled_at
+        FROM purchases WHERE customer_id = ?
     """,
     columns=(
         Column("purchase_id", "text", "customers.purchase", link="/conversions/{purchase_id}"),
         Column("purchased_at", "moment", "customers.purchased_at"),
-        Column("merchant", "text", "customers.merchant", link="/merchants/{merchant_id}"),
+        Column("merchant_id", "text", "customers.merchant", link="/merchants/{merchant_id}", shown="merchant"),
         Column("store_id", "text", "customers.store"),
         Column("channel", "text", "customers.channel"),
         Column("paid_amount", "money", "customers.paid"),
@@ -42,7 +43,8 @@ _PURCHASES = Listing(
     key=("purchased_at", "purchase_id"),
 )
 _CHURN = """
-    SELECT * FROM churn_scores WHERE as_of = CAST(? AS DATE) AND customer_id = ? ORDER BY horizon_days LIMIT 1
+    SELECT horizon_days, churn_probability, clv_365d, clv_365d_low, clv_365d_high, reason_codes
+    FROM churn_scores WHERE as_of = CAST(? AS DATE) AND customer_id = ? ORDER BY horizon_days LIMIT 1
 """
 # The last word on each purpose; of two words at one moment the refusal counts.
 _CONSENTS = """
@@ -50,7 +52,8 @@ _CONSENTS = """
     QUALIFY row_number() OVER (PARTITION BY purpose ORDER BY changed_at DESC, granted) = 1 ORDER BY purpose
 """
 _OFFERS = """
-    SELECT o.*, coalesce(c.name, o.campaign_id) AS campaign
+    SELECT o.campaign_id, coalesce(c.name, o.campaign_id) AS campaign, o.coupon_id, o.channel, o.send_on,
+           o.redemption_probability, o.expected_value, o.reason_codes
     FROM targeted_offers o LEFT JOIN campaigns c USING (campaign_id)
     WHERE o.as_of = CAST(? AS DATE) AND o.customer_id = ? ORDER BY o.expected_value DESC, o.campaign_id, o.coupon_id
 """
@@ -92,7 +95,7 @@ def customer(request: Request, customer_id: str) -> Response:
         plan=plans[-1] if plans else None,
         offers=_offers(snapshot, speech, customer_id),
         without=_without(snapshot, speech, customer_id),
-        shown=shown,
+        shown=replace(shown, rows=[{**row, "merchant": _merchant(snapshot, row["merchant_id"])} for row in shown.rows]),
         journeys=_rows(snapshot, "journeys", _JOURNEYS, customer_id),
         most=JOURNEYS,
     )
@@ -111,6 +114,12 @@ def _member(snapshot: Snapshot, customer_id: str) -> dict[str, Any] | None:
     if not days:
         return None
     return snapshot.row(f"SELECT * FROM {everybody(snapshot, days[-1])} WHERE customer_id = ?", customer_id)
+
+
+def _merchant(snapshot: Snapshot, merchant_id: str) -> str:
+    """Return the name: joined to the purchases it would cost more than to find them."""
+    found = _one(snapshot, "merchants", "SELECT name FROM merchants WHERE merchant_id = ?", merchant_id)
+    return (found or {}).get("name") or merchant_id
 
 
 def _segments(portal: Portal, speech: Speech, member: dict[str, Any] | None) -> list[tuple[str, str, str]]:

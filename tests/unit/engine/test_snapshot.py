@@ -228,6 +228,15 @@ def test_rows_come_in_batches_in_their_order(opened: Home) -> None:
     assert ids == sorted(ids)
 
 
+def test_a_home_that_spills_keeps_to_its_share_of_the_memory_and_sorts_all_the_same(home: Path, tmp_path: Path) -> None:
+    opened = Home(home, spill_to=tmp_path / "spilled")
+    (said,) = opened.rows("SELECT current_setting('memory_limit') AS most, current_setting('temp_directory') AS place")
+    assert said == {"most": "488.2 MiB", "place": str(tmp_path / "spilled")}
+    sums = "SELECT count(*) AS n, max(i) AS last FROM (SELECT range AS i FROM range(1000) ORDER BY hash(range))"
+    assert opened.rows(sums) == [{"n": 1000, "last": 999}]
+    opened.close()
+
+
 def test_an_open_home_does_not_change_when_something_is_published(
     opened: Home, home: Path, engine: DuckDBEngine
 ) -> None:
