@@ -89,6 +89,7 @@ def campaign_tables() -> Tables:
             _effect("g/1", "purchases", "itt", 0.05, -0.01, 0.11),
             _effect("g/1", "purchases", "cuped", 0.04, 0.01, 0.07),
             _effect("g/1", "net_revenue", "itt", 1.5, 0.5, 2.5),
+            _effect("g/1", "margin", "itt", 0.45, 0.15, 0.75),
             {**_effect("g2", "purchases", "did"), "label": "refused", "reason_code": "pre_trend"},
         ],
         "three_wins": [

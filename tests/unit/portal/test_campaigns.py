@@ -60,6 +60,11 @@ def test_what_cannot_be_said_is_refused_in_words(analyst: Visitor) -> None:
     assert "In doubt or missing because: The groups moved apart before." in text
 
 
+def test_what_merchants_keep_is_an_outcome_in_money(analyst: Visitor) -> None:
+    shown = cells(analyst.get(SPRING).text, "Kept by the merchant")
+    assert shown[2] == "NT$0.45"
+
+
 def test_the_return_of_a_campaign_is_its_margin_per_money_spent(analyst: Visitor) -> None:
     text = analyst.get(SPRING).text
     assert "Added margin of the merchant</dt><dd>NT$45<small>NT$15 to NT$75<" in text
