@@ -154,15 +154,17 @@ def listed(snapshot: Snapshot, listing: Listing, parameters: tuple[Any, ...], as
     searched = asked.get("q", "").strip()[:100] if listing.search else ""
     where = f"WHERE starts_with({listing.search}, ?)" if searched else ""
     values = (*parameters, searched) if searched else parameters
-    counted = snapshot.rows(f"SELECT count(*) AS n FROM ({listing.query}) {where}", *values)
-    total = int(counted[0]["n"])
-    page = min(_page(asked.get("page", "")), max(1, -(-total // PAGE_SIZE)))
     first = [f"{sort} {'DESC' if descending else 'ASC'} NULLS LAST"] if sort else []
     order = ", ".join([*first, *(name for name in listing.key if name != sort)])
-    rows = snapshot.rows(
-        f"SELECT * FROM ({listing.query}) {where} ORDER BY {order} LIMIT {PAGE_SIZE} OFFSET {(page - 1) * PAGE_SIZE}",
-        *values,
-    )
+    ordered = f"SELECT * FROM ({listing.query}) {where} ORDER BY {order} LIMIT {PAGE_SIZE}"
+    page = _page(asked.get("page", ""))
+    rows = snapshot.rows(ordered, *values) if page == 1 else []
+    total = len(rows)
+    if page > 1 or total == PAGE_SIZE:  # what fits on one page need not be counted where it lies
+        total = int(snapshot.rows(f"SELECT count(*) AS n FROM ({listing.query}) {where}", *values)[0]["n"])
+    if page > 1:
+        page = min(page, max(1, -(-total // PAGE_SIZE)))
+        rows = snapshot.rows(f"{ordered} OFFSET {(page - 1) * PAGE_SIZE}", *values)
     return Shown(listing, rows, total, page, sort, descending, searched, asked)
 
 

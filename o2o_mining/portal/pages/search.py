@@ -19,7 +19,8 @@ MOST = 20
 _LONGEST = 100
 
 _CUSTOMERS = f"""
-    SELECT customer_id AS id FROM customers WHERE starts_with(customer_id, ?) ORDER BY customer_id LIMIT {MOST + 1}
+    SELECT customer_id AS id FROM customers WHERE starts_with(lower(customer_id), lower(?))
+    ORDER BY customer_id LIMIT {MOST + 1}
 """
 _NAMED = f"""
     SELECT {{id}} AS id, coalesce(name, {{id}}) AS name FROM {{table}}
