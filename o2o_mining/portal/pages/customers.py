@@ -24,10 +24,14 @@ router = APIRouter(include_in_schema=False)
 JOURNEYS = 20
 
 _PURCHASES = Listing(
+    # Found first, then sorted: searched for and sorted at once, it takes half as long again.
     query="""
-        SELECT purchase_id, purchased_at, merchant_id, store_id, channel, paid_amount, refunded_amount, net_amount,
-               cancelled_at
-        FROM purchases WHERE customer_id = ?
+        WITH found AS MATERIALIZED (
+            SELECT purchase_id, purchased_at, merchant_id, store_id, channel, paid_amount, refunded_amount, net_amount,
+                   cancelled_at
+            FROM purchases WHERE customer_id = ?
+        )
+        SELECT * FROM found
     """,
     columns=(
         Column("purchase_id", "text", "customers.purchase", link="/conversions/{purchase_id}"),
