@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import ibis
@@ -15,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.worlds import feed, written
+from o2o_mining.attribution.budget_steps import build_budget_advice
 from o2o_mining.attribution.coded import group_paths, read_groups
 from o2o_mining.attribution.effect_steps import build_incrementality
 from o2o_mining.attribution.markov import effects, markov_chain
@@ -44,6 +47,7 @@ JOURNEYS = 1_000_000
 ORDERS = (1, 2, 3)
 ROUNDS = 3
 SEEDS = range(100, 110)
+BUDGET_CUSTOMERS = (20_000, 50_000)
 SCENARIOS = ("balanced", "heavy-targeting-bias")
 
 
@@ -165,21 +169,41 @@ def measure_effects() -> Iterator[str]:
         yield f"{scenario}: conversions by which channel credit is off, mean over seeds: {told}"
 
 
+def measure_budgets() -> Iterator[str]:
+    """Yield the time of the step about budgets, everything that it reads being there."""
+    for customers in BUDGET_CUSTOMERS:
+        with written(World(customers)) as folder, _mined(folder) as house:
+            began = time.perf_counter()
+            report = build_budget_advice(house.engine, as_of=_day(house), settings=house.settings)
+            yield f"{customers:,} customers: {time.perf_counter() - began:.1f} s, {report.rows} channels"
+
+
 def mined(folder: Path) -> dict[str, pd.DataFrame]:
     """Return what this room makes of the feeds of a folder."""
-    with tempfile.TemporaryDirectory() as home, open_house("folder", folder, Path(home) / "home", _silent) as house:
-        for _ in load_feeds(house.engine, house.sources, progress=_silent).values():
-            pass
-        _build(house)
+    with _mined(folder) as house:
         names = ("incrementality", "campaign_attribution")
         return {name: house.engine.execute(house.engine.read(name)) for name in names}
 
 
+@contextmanager
+def _mined(folder: Path) -> Iterator[House]:
+    """Open a house with the feeds of a folder and what this room makes of them."""
+    with tempfile.TemporaryDirectory() as home, open_house("folder", folder, Path(home) / "home", _silent) as house:
+        for _ in load_feeds(house.engine, house.sources, progress=_silent).values():
+            pass
+        _build(house)
+        yield house
+
+
+def _day(house: House) -> date:
+    if house.now is None:
+        raise RuntimeError("nothing was bought")
+    return house.now
+
+
 def _build(house: House) -> None:
     """Run the steps that attribution rests on, and its own."""
-    engine, settings, day = house.engine, house.settings, house.now
-    if day is None:
-        raise RuntimeError("nothing was bought")
+    engine, settings, day = house.engine, house.settings, _day(house)
     event_steps.build_purchases(engine)
     event_steps.build_journey_touches(engine, now=day, settings=settings)
     event_steps.build_journeys(engine)

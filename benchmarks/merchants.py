@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -20,8 +21,15 @@ from o2o_mining.marts import coupon_states, purchases_from_logs
 from o2o_mining.merchants.changes import WATCHED_DAYS, watch
 from o2o_mining.merchants.rules import read_judging
 from o2o_mining.merchants.steps import build_bad_visit_costs, build_merchant_scorecards, read_observed
+from o2o_mining.merchants.word_of_mouth import AFTER_DAYS
 from o2o_mining.simulator import World, write
+from o2o_mining.simulator.chance import DAY
 from o2o_mining.simulator.findings import share_interval
+from o2o_mining.simulator.offers import build_offers
+from o2o_mining.simulator.people import build_people
+from o2o_mining.simulator.places import build_places
+from o2o_mining.simulator.responses import respond
+from o2o_mining.simulator.visits import draw_visits, undeterred
 
 AS_OF = date(2024, 12, 31)
 MERCHANTS, GOOD_MERCHANTS = 1_000, 5_000
@@ -94,8 +102,11 @@ def measure_worlds() -> Iterator[str]:
         )
         yield f"{scenario}: {stopped} of {int(good.sum())} good merchants stopped in a year"
         yield f"{scenario}: added minutes inside the 95 % interval for {inside.mean():.1%} of {len(known)} merchants"
+        true = [_true_costs(World(customers=CUSTOMERS, scenario=scenario, seed=seed)) for seed in SEEDS]
         for reach in ("customer", "friends"):
-            yield f"{scenario}, purchases of {reach} a bad visit: {_told([costs for _, costs in judged], reach)}"
+            told = _told([costs for _, costs in judged], reach)
+            truth = "; ".join(f"{one[reach]:+.3f}" for one in true)
+            yield f"{scenario}, purchases of {reach} a bad visit: {told}. Truth: {truth}"
 
 
 def _told(costs: list[pd.DataFrame], reach: str) -> str:
@@ -106,6 +117,44 @@ def _told(costs: list[pd.DataFrame], reach: str) -> str:
         else str(row.reason_code)
         for row in rows.itertuples()
     )
+
+
+def _true_costs(world: World) -> dict[str, float]:
+    """Return the purchases within 90 days that a first bad visit prevented: its world lived again without it.
+
+    First visits of half of the customers are made good, then those of the others, so that a change has one cause: the
+    customer's own, or that of who brought them.
+    """
+    places = build_places(world)
+    people = build_people(world, places)
+    every, uniform = draw_visits(world, places, people, respond(world, places, people, build_offers(world, places)))
+    lived = undeterred(world, people, every, uniform)
+    begins = (world.days - WATCHED_DAYS - AFTER_DAYS) * DAY
+    bad = np.flatnonzero(every.bad & lived & (every.at >= begins) & (every.at < world.days * DAY))
+    customers, place = np.unique(every.customer[bad], return_index=True)
+    first, never = bad[place], np.iinfo(np.int64).max // 2
+    since = np.full(world.customers, never)
+    since[customers] = every.at[first]
+    since[since > (world.days - AFTER_DAYS) * DAY] = never
+    brought_by = people.referrer[every.customer]
+    heard = np.where(brought_by >= 0, since[brought_by], never)
+    heard = np.where(people.joined[every.customer] <= heard, heard, never)
+    sums = {"customer": 0.0, "friends": 0.0}
+    for half in (0, 1):
+        mended = every.bad.copy()
+        mended[first[customers % 2 == half]] = False
+        prevented = lived.astype(np.int64) - undeterred(world, people, replace(every, bad=mended), uniform)
+        mine, theirs = every.customer % 2 == half, (brought_by >= 0) & (brought_by % 2 == half)
+        for reach, begun, counts in (
+            ("customer", since[every.customer], mine & ~theirs),
+            ("friends", heard, theirs & ~mine),
+        ):
+            after = counts & (every.at > begun) & (every.at <= begun + AFTER_DAYS * DAY)
+            sums[reach] += float(prevented[after].sum())
+    ended = customers[since[customers] < never]
+    alone = (people.referrer[ended] < 0) | (people.referrer[ended] % 2 != ended % 2)
+    # Of friends, half have another parity than who brought them.
+    return {"customer": sums["customer"] / int(alone.sum()), "friends": 2 * sums["friends"] / len(ended)}
 
 
 def _judged(world: World) -> tuple[pd.DataFrame, pd.DataFrame]:

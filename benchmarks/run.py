@@ -53,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "exports": exports.measure,
     "attribution-journeys": attribution.measure_journeys,
     "attribution-effects": attribution.measure_effects,
+    "attribution-budgets": attribution.measure_budgets,
     "attribution-places": places.measure,
     "tracking-codes": tracking.measure_codes,
     "tracking-trace": tracking.measure_trace,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+_SQUARE_DEGREES = 0.02
+
 
 class SoldFrom(NamedTuple):
     """The tables that sales come from; purchases and coupons as known before as_of."""
@@ -84,35 +86,40 @@ def _coupons(lifecycle: ir.Table, *, since: date) -> ir.Table:
     )
 
 
-def served_visits(known: ir.Table, merchants: ir.Table, *, since: date) -> ir.Table:
+def served_visits(known: ir.Table, merchants: ir.Table, customers: ir.Table, *, since: date) -> ir.Table:
     """One visit to which a wait was promised and whose wait is known.
 
     Parameters
     ----------
     known
         Payments with their promises, as `with_promises` returns them.
-    merchants
-        The feed.
+    merchants, customers
+        The feeds.
     since
         The first day.
 
     Returns
     -------
     ir.Table
-        ``purchase_id, customer_id, merchant_id, category, consumed_at, beyond_min``.
+        ``purchase_id, customer_id, area, merchant_id, category, consumed_at, beyond_min``; the area is a square of
+        about two kilometres about the customer's home, else the city, else nothing.
 
     Examples
     --------
     >>> from datetime import date
     >>> from o2o_mining.contracts.catalogue import contract
-    >>> served_visits(*(ibis.table(contract(n).schema, name=n) for n in ("known_purchases", "merchants")),
-    ...               since=date(2024, 1, 1)).columns[-1]
+    >>> served_visits(*(ibis.table(contract(n).schema, name=n)
+    ...                 for n in ("known_purchases", "merchants", "customers")), since=date(2024, 1, 1)).columns[-1]
     'beyond_min'
     """
     t = known.filter(known.consumed_at >= moment(since), known.cancelled_at.isnull())
     kinds = merchants.select(kind_id="merchant_id", category="category")
     t = t.left_join(kinds, t.merchant_id == kinds.kind_id)
+    degrees = (customers.home_lat, customers.home_lon)
+    north, east = ((at / _SQUARE_DEGREES).floor().cast("int64").cast("string") for at in degrees)
+    homes = customers.select(home_id="customer_id", area=(north + ":" + east).fill_null(customers.city))
+    t = t.left_join(homes, t.customer_id == homes.home_id)
     t = t.mutate(beyond_min=(t.waited_min - t.promised_wait_min).round(2))
     return t.filter(t.beyond_min.notnull()).select(
-        "purchase_id", "customer_id", "merchant_id", "category", "consumed_at", "beyond_min"
+        "purchase_id", "customer_id", "area", "merchant_id", "category", "consumed_at", "beyond_min"
     )

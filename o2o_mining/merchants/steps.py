@@ -124,8 +124,9 @@ def build_bad_visit_costs(engine: Engine, *, as_of: date, rules_file: Path | Non
     """
     purchases = engine.known("purchases", as_of)
     since = as_of - timedelta(days=WATCHED_DAYS + AFTER_DAYS)
+    people = engine.feed("customers")
     served = served_visits(
-        with_promises(purchases, engine.feed("online_orders")), engine.feed("merchants"), since=since
+        with_promises(purchases, engine.feed("online_orders")), engine.feed("merchants"), people, since=since
     )
     # As far back again, to see who was alike before.
     earlier = moment(since - timedelta(days=2 * AFTER_DAYS))
@@ -135,7 +136,6 @@ def build_bad_visit_costs(engine: Engine, *, as_of: date, rules_file: Path | Non
         at=counting.purchased_at.epoch_seconds(),
         cents=(counting.net_amount.cast("float64") * 100).round().cast("int64").fill_null(0),
     )
-    people = engine.feed("customers")
     people = people.filter(people.referrer_id.notnull(), people.joined_at < moment(as_of))
     friends = people.select(
         customer_id="referrer_id", friend_id="customer_id", joined_at=people.joined_at.epoch_seconds()

@@ -23,9 +23,12 @@ _RESTS = np.array([14, 45])
 _QUARTER_DAYS = 91
 # In what visits must be alike. Friends are few, and what they like is not what the customer had.
 _LIKE = {
-    "customer": ["category", "quarter", "pace", "earlier", "rest"],
+    "customer": ["category", "quarter", "exposed", "pace", "earlier", "rest"],
     "friends": ["quarter", "pace", "earlier", "rest"],
 }
+# Shares of bad visits about one's home are alike within a tenth; of fewer visits of others nothing is known.
+_EXPOSED = np.arange(0.0, 1.0, 0.1)
+_LEAST_OTHERS = 5
 # So much of what was bought in a time that is not matched on may groups differ by, beyond chance.
 _UNLIKE_SHARE = 0.05
 
@@ -37,14 +40,17 @@ def bad_visit_costs(
 
     Customers with a bad visit are compared with those whose visit was good: same category and quarter, as many
     purchases in the 90 days before and in the 90 before those, and as long since the last (coarsened exact matching).
-    None had a bad visit before. The mean difference over the bad visits is the effect; its interval takes all visits of
-    a customer as one. The placebo is the same difference between 270 and 180 days before, as a share of what was bought
-    then: where it is beyond 5 % for certain, the groups are not alike, and there is no figure.
+    Homes are alike, too, in how often others who live there have bad visits of the category: who lives among bad
+    merchants will have more of them, whatever came of the first. None had a bad visit before. The mean difference over
+    the bad visits is the effect; its interval takes all visits of a customer as one. The placebo is the same difference
+    between 270 and 180 days before, as a share of what was bought then: where it is beyond 5 % for certain, the groups
+    are not alike, and there is no figure.
 
     Parameters
     ----------
     visits
-        ``customer_id, category, at, beyond_min`` of visits whose wait is known; ``at`` in seconds.
+        ``customer_id, area, category, at, beyond_min`` of visits whose wait is known; ``at`` in seconds, ``area`` that
+        of the home, one and the same where homes are not known.
     purchases
         ``customer_id, at, cents`` of all purchases that count.
     friends
@@ -66,7 +72,7 @@ def bad_visit_costs(
 
     Examples
     --------
-    >>> visits = pd.DataFrame(columns=["customer_id", "category", "at", "beyond_min"])
+    >>> visits = pd.DataFrame(columns=["customer_id", "area", "category", "at", "beyond_min"])
     >>> bought = pd.DataFrame(columns=["customer_id", "at", "cents"])
     >>> friends = pd.DataFrame(columns=["customer_id", "friend_id", "joined_at"])
     >>> costs = bad_visit_costs(visits, bought, friends, until=0, bad_min=10)
@@ -82,8 +88,10 @@ def bad_visit_costs(
     n_bad = int(whole["bad"].sum())
     rows = []
     for reach, units in zip(REACHES, (own, brought), strict=True):
+        # A visit reaches so many friends on average: what is told is what one bad visit costs.
+        times = float(units["bad"].sum() / max(n_bad, 1))
         alike = _alike(units.sort_values(["customer_id", "at", "who"], ignore_index=True), bought, _LIKE[reach])
-        rows += [_compared(alike, bought, reach, outcome, n_bad) for outcome in OUTCOMES]
+        rows += [_compared(alike, bought, reach, outcome, times) for outcome in OUTCOMES]
     return pd.DataFrame(rows)
 
 
@@ -116,9 +124,22 @@ class _Bought:
 
 def _first_bad(visits: pd.DataFrame, bad_min: float) -> pd.DataFrame:
     """Return visits of customers who had no bad one before, with whether this is it."""
-    t = visits.assign(bad=visits["beyond_min"] > bad_min).sort_values(["customer_id", "at", "beyond_min"])
+    t = visits.assign(bad=visits["beyond_min"] > bad_min, quarter=visits["at"] // (_QUARTER_DAYS * _DAY))
+    t = t.assign(exposed=_exposed(t)).sort_values(["customer_id", "at", "beyond_min"])
     before = t.groupby("customer_id")["bad"].cumsum() - t["bad"]
     return t[before == 0].reset_index(drop=True)
+
+
+def _exposed(visits: pd.DataFrame) -> NDArray[np.int64]:
+    """Return in which tenth the share of bad visits of others of an area lies, 0 if they are too few.
+
+    Others of the area, category and quarter: the customer's own visits say nothing of what awaits everybody there.
+    """
+    place = ["area", "category", "quarter"]
+    every, own = (visits.groupby(keys, dropna=False)["bad"] for keys in (place, [*place, "customer_id"]))
+    number, bad = (every.transform(count) - own.transform(count) for count in ("size", "sum"))
+    share = (bad / number.clip(lower=1)).to_numpy(dtype=np.float64)
+    return np.where(number >= _LEAST_OTHERS, np.searchsorted(_EXPOSED, share, side="right"), 0)
 
 
 def _alike(units: pd.DataFrame, bought: _Bought, like: list[str]) -> pd.DataFrame:
@@ -131,7 +152,6 @@ def _alike(units: pd.DataFrame, bought: _Bought, like: list[str]) -> pd.DataFram
         pace=np.searchsorted(_PACES, pace, side="right"),
         earlier=np.searchsorted(_PACES, earlier, side="right"),
         rest=np.sum(rested, axis=0) if len(units) else 0,
-        quarter=at // (_QUARTER_DAYS * _DAY),
     )
     stratum = keys.groupby(like, dropna=False, sort=True).ngroup()
     n_bad = keys["bad"].groupby(stratum).transform("sum")
@@ -139,7 +159,7 @@ def _alike(units: pd.DataFrame, bought: _Bought, like: list[str]) -> pd.DataFram
     return units.assign(stratum=stratum)[(n_bad > 0) & (n_bad < size)].reset_index(drop=True)
 
 
-def _compared(alike: pd.DataFrame, bought: _Bought, reach: str, outcome: str, n_bad: int) -> dict[str, object]:
+def _compared(alike: pd.DataFrame, bought: _Bought, reach: str, outcome: str, times: float) -> dict[str, object]:
     bad = alike["bad"].to_numpy(dtype=bool)
     row: dict[str, object] = {
         "reach": reach, "outcome": outcome, "bad_visits": int(bad.sum()), "good_visits": int((~bad).sum()),
@@ -155,10 +175,9 @@ def _compared(alike: pd.DataFrame, bought: _Bought, reach: str, outcome: str, n_
         row["placebo"] = round(unlike / usual, _DIGITS)
         if abs(unlike) - _Z95 * unsure > _UNLIKE_SHARE * abs(usual):
             return row | {"reason_code": "unlike_before"}
-    # A visit reaches so many friends on average: what is told is what one bad visit costs.
-    times = bad.sum() / n_bad / (100 if outcome == "net_revenue" else 1)
+    unit = times / (100 if outcome == "net_revenue" else 1)
     after = bought.between(alike["who"], at, at + span, outcome)
-    effect, error, expected = (value * times for value in _difference(alike, bad, after))
+    effect, error, expected = (value * unit for value in _difference(alike, bad, after))
     return row | {
         "expected": round(expected, _DIGITS), "effect": round(effect, _DIGITS),
         "effect_low": round(effect - _Z95 * error, _DIGITS), "effect_high": round(effect + _Z95 * error, _DIGITS),

@@ -40,6 +40,13 @@ class Visits:
 
 def build_visits(world: World, places: Places, people: People, units: Units) -> Visits:
     """Draw all visits, and keep of the customers' own those that bad visits before did not deter."""
+    every, uniform = draw_visits(world, places, people, units)
+    kept = undeterred(world, people, every, uniform)
+    return Visits(**{f.name: getattr(every, f.name)[kept] for f in fields(Visits)})
+
+
+def draw_visits(world: World, places: Places, people: People, units: Units) -> tuple[Visits, Array]:
+    """Draw all visits there would be if bad ones deterred nobody, and the number of each that decides whether it is."""
     customer, at, store = _own_candidates(world, places, people)
     happened = np.flatnonzero(units.y & (units.at < world.lived_days * DAY))
     unit = np.concatenate([np.full(len(customer), -1), happened])
@@ -55,9 +62,7 @@ def build_visits(world: World, places: Places, people: People, units: Units) -> 
     merchant = places.store_merchant[store]
     waited, bad = serve(world, places, merchant, at)
     bad &= (kind != DELIVERY) & ~no_show
-    every = Visits(customer, at, store, merchant, unit, kind, no_show, waited, bad)
-    kept = _kept(world, people, every, chance.random(len(customer)))
-    return Visits(**{f.name: getattr(every, f.name)[kept] for f in fields(Visits)})
+    return Visits(customer, at, store, merchant, unit, kind, no_show, waited, bad), chance.random(len(customer))
 
 
 def _own_candidates(world: World, places: Places, people: People) -> tuple[Array, Array, Array]:
@@ -78,10 +83,11 @@ def _own_candidates(world: World, places: Places, people: People) -> tuple[Array
     return who, at, places.choose_open_stores(chance, people.block[who], category, at)
 
 
-def _kept(world: World, people: People, every: Visits, uniform: Array) -> Array:
-    """Thin the own visits by ``exp(-effect * bad visits before)``, the referrer's counted in part.
+def undeterred(world: World, people: People, every: Visits, uniform: Array) -> Array:
+    """Return which visits are left: own ones are thinned by ``exp(-effect * bad visits before)``.
 
-    A visit depends on earlier ones alone, so going over all of them until nothing changes settles them in time order.
+    Those of the referrer count in part. A visit depends on earlier ones alone, so going over all of them until nothing
+    changes settles them in time order.
     """
     given = world.parameters
     referrer = people.referrer[every.customer]

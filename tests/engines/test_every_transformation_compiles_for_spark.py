@@ -316,7 +316,7 @@ TRANSFORMATIONS: dict[str, Callable[[], ibis.Table]] = {
         as_of=DAY,
         since=DAY,
     ),
-    "merchants.served_visits": lambda: served_visits(*feed("purchases", "merchants"), since=DAY),
+    "merchants.served_visits": lambda: served_visits(*feed("purchases", "merchants", "customers"), since=DAY),
     "local.used_coupons": lambda: used(),
     "local.accounts": lambda: uses.accounts(used()),
     "local.uses_of": lambda: uses.uses_of(used(), uses.accounts(used())),

@@ -15,20 +15,34 @@ UNTIL = 400 * DAY
 
 
 def world(
-    customers: int, *, lost: float, bad_share: float = 0.3, seed: int = 0
+    customers: int, *, lost: float, bad_share: float = 0.3, seed: int = 0, lost_among_bad: float = 0.0
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return customers with a visit at day 200, some bad, who buy every ten days or so, and a share less afterwards."""
+    """Return customers with a visit at day 200, some bad, who buy every ten days or so, and a share less afterwards.
+
+    Those of a neighbourhood where most visits are bad lose more by what is still to come, whether the first one was bad or
+    not.
+    """
     chance = np.random.default_rng(seed)
-    bad = chance.random(customers) < bad_share
+    among_bad = (np.arange(customers) % 2 == 0) & (lost_among_bad > 0)
+    bad = chance.random(customers) < np.where(among_bad, 2.5 * bad_share, bad_share)
     rate = chance.gamma(2, 0.05, customers)
     names = np.array([f"c{n:05}" for n in range(customers)])
     bought = []
-    for start, length, factor in ((-100, 300, np.ones(customers)), (200, 200, np.where(bad, 1 - lost, 1.0))):
+    for start, length, factor in (
+        (-100, 300, np.ones(customers)),
+        (200, 200, np.where(bad, 1 - lost, 1.0) * np.where(among_bad, 1 - lost_among_bad, 1.0)),
+    ):
         count = chance.poisson(rate * factor * length)
         at = start + length * chance.random(count.sum())
         bought.append(pd.DataFrame({"customer_id": np.repeat(names, count), "at": (at * DAY).astype(np.int64)}))
     visits = pd.DataFrame(
-        {"customer_id": names, "category": "cafe", "at": 200 * DAY, "beyond_min": np.where(bad, 15.0, 0.0)}
+        {
+            "customer_id": names,
+            "area": np.where(among_bad, "there", "here"),
+            "category": "cafe",
+            "at": 200 * DAY,
+            "beyond_min": np.where(bad, 15.0, 0.0),
+        }
     )
     friends = pd.DataFrame({"customer_id": names[:-1], "friend_id": names[1:], "joined_at": 0})
     return visits, pd.concat(bought, ignore_index=True).assign(cents=1000), friends
@@ -50,6 +64,22 @@ def test_the_share_of_purchases_lost_is_found_again() -> None:
     assert own["effect_high"] < 0
     money = row(found, "customer", "net_revenue")
     assert money["effect"] == pytest.approx(10 * own["effect"], abs=1e-3)
+
+
+def test_later_bad_visits_that_await_a_whole_neighbourhood_are_no_cost_of_the_first() -> None:
+    visits, bought, friends = world(8000, lost=0.3, lost_among_bad=0.4)
+    own = row(costs(visits, bought, friends), "customer", "purchases")
+    assert own["effect"] == pytest.approx(-0.3 * own["expected"], abs=0.03 * own["expected"])
+    blind = row(costs(visits.assign(area=None), bought, friends), "customer", "purchases")
+    assert blind["effect"] < -0.4 * blind["expected"]
+
+
+def test_bad_visits_that_nothing_is_like_do_not_make_the_cost_smaller() -> None:
+    visits, bought, friends = world(8000, lost=0.3)
+    odd = (visits["beyond_min"] > 10) & (np.arange(len(visits)) % 3 == 0)
+    own = row(costs(visits.assign(category=np.where(odd, "spa", "cafe")), bought, friends), "customer", "purchases")
+    assert own["bad_visits"] < (visits["beyond_min"] > 10).sum()
+    assert own["effect"] == pytest.approx(-0.3 * 90 * 0.1, abs=0.3)
 
 
 def test_friends_to_whom_nothing_happened_lose_nothing() -> None:
