@@ -27,7 +27,7 @@ from o2o_mining.simulator.world import World
 
 FORMATS = ("csv", "parquet", "tianchi")
 MANIFEST = "MANIFEST.json"
-FILES = 29  # how many files a world has: every feed and every truth table
+FILES = 30  # how many files a world has: every feed and every truth table
 EVENTS = ("touches", "coupon_receipts", "online_orders", "offline_redemptions", "coupon_redemptions",
           "basket_lines", "reviews")  # fmt: skip
 
