@@ -19,8 +19,8 @@ def world(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return customers with a visit at day 200, some bad, who buy every ten days or so, and a share less afterwards.
 
-    Those of a neighbourhood where most visits are bad lose more by what is still to come, whether the first one was bad or
-    not.
+    Those of a neighbourhood where most visits are bad lose more by what is still to come, whether or not the first
+    one was bad.
     """
     chance = np.random.default_rng(seed)
     among_bad = (np.arange(customers) % 2 == 0) & (lost_among_bad > 0)
