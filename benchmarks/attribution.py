@@ -44,6 +44,8 @@ CHANNELS = [
     "video",
 ]
 JOURNEYS = 1_000_000
+# What either side runs first also reads the file from the disk and loads libraries: it is run once more, and that counts.
+_WARM = ("1",)
 ORDERS = (1, 2, 3)
 ROUNDS = 3
 SEEDS = range(100, 110)
@@ -109,7 +111,7 @@ def _ours(file: Path) -> dict[str, dict[str, object]]:
     """Time our way, from the touches on, for each order and for Shapley."""
     con = ibis.duckdb.connect(file, read_only=True, threads=2)
     found: dict[str, dict[str, object]] = {}
-    for name in (*map(str, ORDERS), "shapley"):
+    for name in (*_WARM, *map(str, ORDERS), "shapley"):
         began = time.perf_counter()
         groups = group_paths(con.table("journeys"), con.table("touches"), channels=CHANNELS)
         paths = read_groups(*(con.execute(rows) for rows in groups), channels=CHANNELS)
@@ -136,7 +138,7 @@ def _theirs(file: Path) -> dict[str, dict[str, object]]:
         USING (journey_id) GROUP BY path
     """
     found: dict[str, dict[str, object]] = {}
-    for order in ORDERS:
+    for order in (*map(int, _WARM), *ORDERS):
         began = time.perf_counter()
         paths = con.raw_sql(grouped).df()
         credit = markov_model(

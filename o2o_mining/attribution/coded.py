@@ -131,22 +131,44 @@ def read_groups(short: pd.DataFrame, long: pd.DataFrame, *, channels: Sequence[s
     channels
         As given to it.
     """
-    held, base = digits(len(channels)), len(channels) + 1
     names = [f"w{number}" for number in range(_WORDS)]
-    short = short.sort_values([*names, "label"], ignore_index=True)
+    order = np.lexsort([short[name].to_numpy(dtype=np.int64) for name in ("label", *reversed(names))])
+    short = short.take(order).reset_index(drop=True)
     words = short[names].to_numpy(dtype=np.int64)
-    spread = words[:, :, None] // base ** np.arange(held) % base
-    codes = spread.reshape(len(words), _WORDS * held)
-    lengths: npt.NDArray[np.int64] = (codes > 0).sum(axis=1)
+    codes, lengths = _spread(words, base=len(channels) + 1)
     long = long.sort_values(["journey_id", "position"], ignore_index=True)
     firsts = long.drop_duplicates("journey_id")
     sequences = Sequences(
         tuple(channels),
-        np.concatenate([codes[codes > 0], long["code"].to_numpy(dtype=np.int64)]) - 1,
+        np.concatenate([codes, long["code"].to_numpy(dtype=np.int64)]) - 1,
         np.concatenate([lengths, long.groupby("journey_id", sort=True).size().to_numpy(dtype=np.int64)]),
     )
-    numbers = short.groupby(names, sort=True).ngroup()
+    differs = (words[1:] != words[:-1]).any(axis=1)
+    numbers = pd.Series(np.concatenate([[0], differs.cumsum()])[: len(words)], dtype="int64")
     written = long.groupby("journey_id", sort=True)["code"].agg(lambda codes: ",".join(map(str, codes)))
     beyond = pd.Series(pd.factorize(written)[0] + len(short), dtype="int64")
     counted = pd.concat([short, firsts], ignore_index=True)[["label", *_COUNTED]].astype("int64")
-    return CountedPaths(sequences, counted.assign(path=pd.concat([numbers, beyond], ignore_index=True).astype("int64")))
+    return CountedPaths(sequences, counted.assign(path=pd.concat([numbers, beyond], ignore_index=True)))
+
+
+def _spread(words: npt.NDArray[np.int64], *, base: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the codes of all paths one behind the other, and how many each path has.
+
+    Digits are taken off one place after another, only of paths that have one there: most are short.
+    """
+    lengths = np.zeros(len(words), dtype=np.int64)
+    taken = []
+    for number in range(words.shape[1]):
+        rows = np.flatnonzero(words[:, number])
+        left = words[rows, number]
+        while len(rows):
+            left, code = np.divmod(left, base)
+            there = rows[code > 0]
+            taken.append((there, lengths[there], code[code > 0]))
+            lengths[there] += 1
+            rows, left = rows[left > 0], left[left > 0]
+    codes = np.empty(lengths.sum(), dtype=np.int64)
+    starts = lengths.cumsum() - lengths
+    for rows, place, code in taken:
+        codes[starts[rows] + place] = code
+    return codes, lengths
