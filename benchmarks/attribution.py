@@ -44,7 +44,7 @@ CHANNELS = [
     "video",
 ]
 JOURNEYS = 1_000_000
-# What either side runs first also reads the file from the disk and loads libraries: it is run once more, and that counts.
+# What either side runs first also reads the file and loads libraries: it is run once more, and that counts.
 _WARM = ("1",)
 ORDERS = (1, 2, 3)
 ROUNDS = 3

@@ -13,6 +13,7 @@ from o2o_mining.portal.pages import (
     oidc,
     overview,
     quality,
+    rules,
     search,
     segments,
 )
@@ -26,6 +27,7 @@ ROUTERS = (
     admin.router,
     overview.router,
     segments.router,
+    rules.router,
     offers.router,
     campaigns.router,
     merchants.router,

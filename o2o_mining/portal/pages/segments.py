@@ -101,6 +101,7 @@ def segments(request: Request, scheme: str = "rfm", as_of: str = "") -> Response
         days=snapshot.days("segment_profiles"),
         day=day,
         before=before,
+        has_rules=bool(snapshot.days("association_rules")),
         shown=replace(shown, rows=rows),
         chart=bars([row["name"] for row in largest], [row["customers"] for row in largest]),
     )

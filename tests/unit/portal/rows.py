@@ -17,7 +17,29 @@ Tables = dict[str, Rows | Mapping[date, Rows]]
 
 def page_tables() -> Tables:
     """Return all of them."""
-    return {**offers_tables(), **campaign_tables(), **merchant_tables(), **quality_tables()}
+    return {**offers_tables(), **campaign_tables(), **merchant_tables(), **quality_tables(), **rules_tables()}
+
+
+def rules_tables() -> Tables:
+    """Return two rules: one on products with names, one on merchants, where one's name is not known."""
+    rule = {
+        "n_baskets": 1000, "support": 0.05, "confidence": 0.5, "lift": 4.0, "leverage": 0.04, "q_value": 0.001,
+        "period_days": 360,
+    }  # fmt: skip
+    return {
+        "association_rules": [
+            {
+                **rule, "scope": "basket", "level": "product", "antecedents": ["p1"], "consequents": ["p2"],
+                "holdout_lift": 3.2, "holdout_lift_low": 2.7, "holdout_lift_high": 3.8, "customers": 1240,
+                "net_amount": Decimal(220800),
+            },
+            {
+                **rule, "scope": "sequence", "level": "merchant", "antecedents": ["m1"], "consequents": ["m9"],
+                "holdout_lift": 2.0, "holdout_lift_low": 1.5, "holdout_lift_high": 2.6, "customers": 31,
+            },
+        ],
+        "products": [{"product_id": "p1", "name": "Green tea"}, {"product_id": "p2", "name": "Cup"}],
+    }  # fmt: skip
 
 
 def offers_tables() -> Tables:
