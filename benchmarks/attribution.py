@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.worlds import feed, written
-from o2o_mining.attribution.budget_steps import build_budget_advice
-from o2o_mining.attribution.coded import group_paths, read_groups
-from o2o_mining.attribution.effect_steps import build_incrementality
-from o2o_mining.attribution.markov import effects, markov_chain
-from o2o_mining.attribution.shapley import shapley_values
-from o2o_mining.attribution.steps import build_attribution_ledger, build_campaign_attribution
+from o2o_mining.attribution.budget.steps import build_budget_advice
+from o2o_mining.attribution.credit.coded import group_paths, read_groups
+from o2o_mining.attribution.credit.markov import effects, markov_chain
+from o2o_mining.attribution.credit.shapley import shapley_values
+from o2o_mining.attribution.credit.steps import build_attribution_ledger, build_campaign_attribution
+from o2o_mining.attribution.effects.steps import build_incrementality
 from o2o_mining.ingest.steps import load_feeds
 from o2o_mining.marts import event_steps
 from o2o_mining.marts.steps import build_known

@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from benchmarks.worlds import feed, written
-from o2o_mining.attribution.bought import spans
-from o2o_mining.attribution.places import place_customers, place_weeks, store_purchases
-from o2o_mining.attribution.synthetic import compared_places
+from o2o_mining.attribution.effects.bought import spans
+from o2o_mining.attribution.effects.places import place_customers, place_weeks, store_purchases
+from o2o_mining.attribution.effects.synthetic import compared_places
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dagster as dg
 
-from o2o_mining.attribution import budget_steps, effect_steps, outcome_steps, steps
+from o2o_mining.attribution.budget import steps as budget_steps
+from o2o_mining.attribution.credit import steps
+from o2o_mining.attribution.effects import steps as effect_steps
+from o2o_mining.attribution.outcomes import steps as outcome_steps
 from pipelines.assets import Days, table_assets
 
 _PATHS = ("path_summary", "path_histograms", "channel_transitions", "channel_roles")

@@ -8,16 +8,16 @@ from datetime import date
 import ibis
 
 from o2o_mining import marts
-from o2o_mining.attribution.bought import spans
-from o2o_mining.attribution.campaigns import (
+from o2o_mining.attribution.credit.campaigns import (
     Known,
 )
-from o2o_mining.attribution.channels import outcomes
-from o2o_mining.attribution.coded import Grouped, group_paths
-from o2o_mining.attribution.funnel import FunnelLogs
-from o2o_mining.attribution.funnel import people as people_of_funnel
-from o2o_mining.attribution.places import store_purchases
-from o2o_mining.attribution.sides import margins, offers_received
+from o2o_mining.attribution.credit.channels import outcomes
+from o2o_mining.attribution.credit.coded import Grouped, group_paths
+from o2o_mining.attribution.effects.bought import spans
+from o2o_mining.attribution.effects.places import store_purchases
+from o2o_mining.attribution.outcomes.funnel import FunnelLogs
+from o2o_mining.attribution.outcomes.funnel import people as people_of_funnel
+from o2o_mining.attribution.outcomes.sides import margins, offers_received
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.local import uses
 from o2o_mining.offers import eligibility

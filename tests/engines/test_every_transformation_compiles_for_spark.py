@@ -15,24 +15,24 @@ from ibis.config import Config, options
 import o2o_mining
 from o2o_mining import marts, segmentation
 from o2o_mining.association import baskets
-from o2o_mining.attribution.bought import bought_by_all, bought_by_drawn, spans
-from o2o_mining.attribution.campaigns import (
+from o2o_mining.attribution.budget.spending import weekly_returns
+from o2o_mining.attribution.cents import share_out
+from o2o_mining.attribution.credit.campaigns import (
     campaign_attribution,
     costs_before,
     paid_touches_before,
     spending_known,
     touch_credit,
 )
-from o2o_mining.attribution.cents import share_out
-from o2o_mining.attribution.channels import outcomes
-from o2o_mining.attribution.credits import credited_touches, weighed_touches
-from o2o_mining.attribution.funnel import funnel_counts
-from o2o_mining.attribution.ledger import entries, ledger, touch_credits
-from o2o_mining.attribution.orders import OrderLogs, online_orders
-from o2o_mining.attribution.places import city_purchases, place_customers, place_weeks
-from o2o_mining.attribution.roles import closing_touches, lengths
-from o2o_mining.attribution.sides import sides
-from o2o_mining.attribution.spending import weekly_returns
+from o2o_mining.attribution.credit.channels import outcomes
+from o2o_mining.attribution.credit.credits import credited_touches, weighed_touches
+from o2o_mining.attribution.credit.ledger import entries, ledger, touch_credits
+from o2o_mining.attribution.credit.roles import closing_touches, lengths
+from o2o_mining.attribution.effects.bought import bought_by_all, bought_by_drawn, spans
+from o2o_mining.attribution.effects.places import city_purchases, place_customers, place_weeks
+from o2o_mining.attribution.outcomes.funnel import funnel_counts
+from o2o_mining.attribution.outcomes.orders import OrderLogs, online_orders
+from o2o_mining.attribution.outcomes.sides import sides
 from o2o_mining.core.settings import Settings
 from o2o_mining.demand.daily import daily_demand, market_customers, merchant_months, running_campaigns
 from o2o_mining.engine.consent import MARKETING, last_words

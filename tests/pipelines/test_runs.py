@@ -55,7 +55,7 @@ def test_a_broken_step_stops_the_run_names_itself_and_publishes_nothing(
     def broken(*_: object, **__: object) -> StepReport:
         raise O2OError("the ledger is on fire")
 
-    monkeypatch.setattr("o2o_mining.attribution.steps.build_attribution_ledger", broken)
+    monkeypatch.setattr("o2o_mining.attribution.credit.steps.build_attribution_ledger", broken)
     with pytest.raises(O2OError, match=r"attribution_ledger failed: .*the ledger is on fire"):
         run("folder", write(tmp_path / "in", "offline_redemptions"), "home", None, lambda _: None)
     assert not Path("home/snapshots/current.json").exists()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from o2o_mining.attribution.budget import Curve
+    from o2o_mining.attribution.budget.advice import Curve
 
 _COLOURS = {"raise": "#2a9d8f", "test": "#e9c46a", "lower": "#e76f51"}
 _BESIDE = 3

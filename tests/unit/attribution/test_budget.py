@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from o2o_mining.attribution.budget import Scale, advised, channel_scales
-from o2o_mining.attribution.budget_steps import build_budget_advice
-from o2o_mining.attribution.campaigns import Known
-from o2o_mining.attribution.curves import bend
-from o2o_mining.attribution.effect_steps import build_incrementality
-from o2o_mining.attribution.pooling import Pooled
-from o2o_mining.attribution.spending import weekly_returns
+from o2o_mining.attribution.budget.advice import Scale, advised, channel_scales
+from o2o_mining.attribution.budget.curves import bend
+from o2o_mining.attribution.budget.spending import weekly_returns
+from o2o_mining.attribution.budget.steps import build_budget_advice
+from o2o_mining.attribution.credit.campaigns import Known
+from o2o_mining.attribution.effects.pooling import Pooled
+from o2o_mining.attribution.effects.steps import build_incrementality
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from o2o_mining.attribution.campaigns import campaign_attribution
-from o2o_mining.attribution.ledger import ledger
-from o2o_mining.attribution.windows import window_starts
+from o2o_mining.attribution.credit.campaigns import campaign_attribution
+from o2o_mining.attribution.credit.ledger import ledger
+from o2o_mining.attribution.credit.windows import window_starts
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.events import TOUCH_MODELS
 from tests.unit.attribution.worlds import AS_OF, REFUNDED, Buy, Touch, World

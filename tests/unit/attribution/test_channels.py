@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from o2o_mining.attribution import attribute
-from o2o_mining.attribution.channels import split
-from o2o_mining.attribution.coded import CountedPaths, digits, group_paths, read_groups
-from o2o_mining.attribution.models import PATH_MODELS
-from o2o_mining.attribution.steps import build_campaign_attribution
+from o2o_mining.attribution.credit.channels import split
+from o2o_mining.attribution.credit.coded import CountedPaths, digits, group_paths, read_groups
+from o2o_mining.attribution.credit.models import PATH_MODELS
+from o2o_mining.attribution.credit.steps import build_campaign_attribution
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine
 from tests.unit.attribution.worlds import AS_OF, REFUNDED, Buy, Touch, World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from o2o_mining.attribution.experiments import (
+from o2o_mining.attribution.effects.experiments import (
     adjusted,
     confidence_sequence,
     difference_of_means,

@@ -9,7 +9,7 @@ from typing import Any
 import ibis
 import pytest
 
-from o2o_mining.attribution.outcome_steps import build_funnel
+from o2o_mining.attribution.outcomes.steps import build_funnel
 from o2o_mining.contracts.attribution import STAGES
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings

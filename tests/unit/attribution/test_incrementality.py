@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from o2o_mining.attribution.calibration import calibrated_credit, ratios
-from o2o_mining.attribution.effect_steps import build_incrementality
-from o2o_mining.attribution.incrementality import compared, daily, randomised, table
-from o2o_mining.attribution.steps import build_campaign_attribution
+from o2o_mining.attribution.credit.calibration import calibrated_credit, ratios
+from o2o_mining.attribution.credit.steps import build_campaign_attribution
+from o2o_mining.attribution.effects.incrementality import compared, daily, randomised, table
+from o2o_mining.attribution.effects.steps import build_incrementality
 from o2o_mining.contracts.attribution import OUTCOMES
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from o2o_mining.attribution.ledger import ledger
-from o2o_mining.attribution.paths import attribute
+from o2o_mining.attribution.credit.ledger import ledger
+from o2o_mining.attribution.credit.paths import attribute
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.core.errors import UsageError

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from o2o_mining.attribution import attribute, removal_effects
-from o2o_mining.attribution.markov import _DENSE_STATES, best_chain, markov_chain, transitions
-from o2o_mining.attribution.sequences import read_paths
+from o2o_mining.attribution.credit.markov import _DENSE_STATES, best_chain, markov_chain, transitions
+from o2o_mining.attribution.credit.sequences import read_paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from o2o_mining.attribution import attribute
-from o2o_mining.attribution.models import ALL_MODELS
+from o2o_mining.attribution.credit.models import ALL_MODELS
 from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.core.errors import UsageError
 from tests.unit.attribution.worlds import expected_shares

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from o2o_mining.attribution.bought import spans
-from o2o_mining.attribution.effect_steps import build_incrementality
-from o2o_mining.attribution.incrementality import Row
-from o2o_mining.attribution.places import city_purchases, place_customers, place_weeks, store_purchases
-from o2o_mining.attribution.synthetic import compared_places, place_weights
+from o2o_mining.attribution.effects.bought import spans
+from o2o_mining.attribution.effects.incrementality import Row
+from o2o_mining.attribution.effects.places import city_purchases, place_customers, place_weeks, store_purchases
+from o2o_mining.attribution.effects.steps import build_incrementality
+from o2o_mining.attribution.effects.synthetic import compared_places, place_weights
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from o2o_mining.attribution import removal_effects
-from o2o_mining.attribution.steps import build_campaign_attribution, build_channel_roles
+from o2o_mining.attribution.credit.steps import build_campaign_attribution, build_channel_roles
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.engine.duckdb import DuckDBEngine
 from tests.unit.attribution.test_channels import ALL, HOME, WORLD

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from o2o_mining.attribution import attribute
-from o2o_mining.attribution.sequences import read_paths
-from o2o_mining.attribution.shapley import shapley_values
+from o2o_mining.attribution.credit.sequences import read_paths
+from o2o_mining.attribution.credit.shapley import shapley_values
 
 
 def _paths(rows: Mapping[str, tuple[int, int]]) -> pd.DataFrame:

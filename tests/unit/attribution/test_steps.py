@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from o2o_mining.attribution.models import ALL_MODELS
-from o2o_mining.attribution.steps import build_attribution_ledger, build_campaign_attribution
+from o2o_mining.attribution.credit.models import ALL_MODELS
+from o2o_mining.attribution.credit.steps import build_attribution_ledger, build_campaign_attribution
 from o2o_mining.core.errors import ContractError
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import StepReport

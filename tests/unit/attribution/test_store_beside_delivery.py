@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from o2o_mining.attribution.outcome_steps import build_o2o_b2c
-from o2o_mining.attribution.overlap import compared_orders, overlap_weights, weighted_difference
+from o2o_mining.attribution.outcomes.overlap import compared_orders, overlap_weights, weighted_difference
+from o2o_mining.attribution.outcomes.steps import build_o2o_b2c
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine

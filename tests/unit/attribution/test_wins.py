@@ -10,9 +10,9 @@ import ibis
 import pandas as pd
 import pytest
 
-from o2o_mining.attribution.effect_steps import build_incrementality
-from o2o_mining.attribution.outcome_steps import build_three_wins
-from o2o_mining.attribution.wins import Counted, preferred, three_wins
+from o2o_mining.attribution.effects.steps import build_incrementality
+from o2o_mining.attribution.outcomes.steps import build_three_wins
+from o2o_mining.attribution.outcomes.wins import Counted, preferred, three_wins
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 
-from o2o_mining.attribution.campaigns import Known
-from o2o_mining.attribution.ledger import ledger
+from o2o_mining.attribution.credit.campaigns import Known
+from o2o_mining.attribution.credit.ledger import ledger
 from o2o_mining.contracts.catalogue import contract
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow as pa
 
-from o2o_mining.attribution.budget import Budget, advised, channel_scales
-from o2o_mining.attribution.calibration import SCALED_MODEL, ratios
-from o2o_mining.attribution.campaigns import touch_credit
-from o2o_mining.attribution.channels import PARTS
+from o2o_mining.attribution.budget.advice import Budget, advised, channel_scales
+from o2o_mining.attribution.budget.spending import weekly_returns
 from o2o_mining.attribution.charts import marginal_returns, response_curves
-from o2o_mining.attribution.spending import weekly_returns
-from o2o_mining.attribution.steps import known_credit
+from o2o_mining.attribution.credit.calibration import SCALED_MODEL, ratios
+from o2o_mining.attribution.credit.campaigns import touch_credit
+from o2o_mining.attribution.credit.channels import PARTS
+from o2o_mining.attribution.credit.steps import known_credit
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, StepReport

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import ibis
 
 from o2o_mining.attribution.cents import to_cents
-from o2o_mining.attribution.windows import last_window, window_starts
+from o2o_mining.attribution.credit.windows import last_window, window_starts
 from o2o_mining.engine.portable import moment
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from o2o_mining.attribution.models import DIRECT, ENDS, check_half_life
+from o2o_mining.attribution.credit.models import DIRECT, ENDS, check_half_life
 from o2o_mining.engine.portable import days_between
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from o2o_mining.attribution.credits import credited_touches
-from o2o_mining.attribution.markov import effects, markov_chain, transitions
-from o2o_mining.attribution.windows import last_window, window_starts
+from o2o_mining.attribution.credit.credits import credited_touches
+from o2o_mining.attribution.credit.markov import effects, markov_chain, transitions
+from o2o_mining.attribution.credit.windows import last_window, window_starts
 from o2o_mining.contracts.attribution import PATH_SEPARATOR
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from o2o_mining.attribution.coded import CountedPaths
+    from o2o_mining.attribution.credit.coded import CountedPaths
 
 _TOP = 50
 _DIGITS = 6

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import ibis
 
 from o2o_mining.attribution.cents import to_cents, to_money
-from o2o_mining.attribution.channels import PARTS
-from o2o_mining.attribution.credits import credited_touches
-from o2o_mining.attribution.models import DIRECT
-from o2o_mining.attribution.windows import last_window, window_starts
+from o2o_mining.attribution.credit.channels import PARTS
+from o2o_mining.attribution.credit.credits import credited_touches
+from o2o_mining.attribution.credit.models import DIRECT
+from o2o_mining.attribution.credit.windows import last_window, window_starts
 from o2o_mining.contracts.attribution import NO_CAMPAIGN
 from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.engine.portable import moment, share

@@ -13,15 +13,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from o2o_mining.attribution.cents import to_cents
-from o2o_mining.attribution.markov import effects, markov_chain
-from o2o_mining.attribution.models import PATH_MODELS
-from o2o_mining.attribution.shapley import shapley_values
-from o2o_mining.attribution.windows import last_window, window_starts
+from o2o_mining.attribution.credit.markov import effects, markov_chain
+from o2o_mining.attribution.credit.models import PATH_MODELS
+from o2o_mining.attribution.credit.shapley import shapley_values
+from o2o_mining.attribution.credit.windows import last_window, window_starts
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from o2o_mining.attribution.coded import CountedPaths
+    from o2o_mining.attribution.credit.coded import CountedPaths
 
 PARTS = 10**15
 """Shares are added up as whole parts of a conversion, since sums of floats differ from run to run."""

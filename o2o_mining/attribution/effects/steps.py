@@ -9,12 +9,12 @@ import ibis
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from o2o_mining.attribution.bought import bought_by_all, bought_by_drawn, spans
 from o2o_mining.attribution.charts import campaign_effects, cumulative_effects
-from o2o_mining.attribution.incrementality import Row, compared, daily, randomised, table
-from o2o_mining.attribution.places import city_purchases, place_customers, place_weeks, store_purchases
-from o2o_mining.attribution.sides import margins
-from o2o_mining.attribution.synthetic import compared_places
+from o2o_mining.attribution.effects.bought import bought_by_all, bought_by_drawn, spans
+from o2o_mining.attribution.effects.incrementality import Row, compared, daily, randomised, table
+from o2o_mining.attribution.effects.places import city_purchases, place_customers, place_weeks, store_purchases
+from o2o_mining.attribution.effects.synthetic import compared_places
+from o2o_mining.attribution.outcomes.sides import margins
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, StepReport

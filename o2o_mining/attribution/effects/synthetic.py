@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import nnls
 
-from o2o_mining.attribution.experiments import DETECTED, LEVEL, Z95, Effect
-from o2o_mining.attribution.incrementality import Row, with_effect
+from o2o_mining.attribution.effects.experiments import DETECTED, LEVEL, Z95, Effect
+from o2o_mining.attribution.effects.incrementality import Row, with_effect
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from o2o_mining.attribution.experiments import (
+from o2o_mining.attribution.effects.experiments import (
     ALARM_P,
     Effect,
     adjusted,
@@ -19,7 +19,7 @@ from o2o_mining.attribution.experiments import (
     difference_of_shares,
     sample_ratio_p,
 )
-from o2o_mining.attribution.observational import changed, comparison_weights, moved_apart
+from o2o_mining.attribution.effects.observational import changed, comparison_weights, moved_apart
 from o2o_mining.contracts.attribution import OUTCOMES
 
 _CENTS = {"net_revenue": "cents", "margin": "margin_cents"}

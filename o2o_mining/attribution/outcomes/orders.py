@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import ibis
 
 from o2o_mining.attribution.cents import to_cents
-from o2o_mining.attribution.funnel import RETURN_DAYS
-from o2o_mining.attribution.sides import margins
+from o2o_mining.attribution.outcomes.funnel import RETURN_DAYS
+from o2o_mining.attribution.outcomes.sides import margins
 from o2o_mining.engine.portable import days_between, moment
 
 if TYPE_CHECKING:

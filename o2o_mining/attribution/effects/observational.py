@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
-from o2o_mining.attribution.experiments import DETECTED, LEVEL, Effect
+from o2o_mining.attribution.effects.experiments import DETECTED, LEVEL, Effect
 
 # So many customers on either side, the weighted ones counted as what they are worth, or no figure.
 _LEAST = 30

@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
-from o2o_mining.attribution.experiments import LEVEL
+from o2o_mining.attribution.effects.experiments import LEVEL
 
 ORDER_OUTCOMES = ("converted", "repeat", "basket", "margin", "acquisition_cost")
 ALL = "(all)"

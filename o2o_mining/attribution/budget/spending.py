@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from o2o_mining.attribution.campaigns import Known, costs_before, paid_touches_before, spending_known
 from o2o_mining.attribution.cents import to_cents
+from o2o_mining.attribution.credit.campaigns import Known, costs_before, paid_touches_before, spending_known
 from o2o_mining.engine.portable import days_between, moment
 
 if TYPE_CHECKING:

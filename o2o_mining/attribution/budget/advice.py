@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from o2o_mining.attribution.curves import DRAWS, LEAST_SPREAD, LEAST_WEEKS, Drawn, drawn, interval_ends
-from o2o_mining.attribution.pooling import Pooled, pooled
+from o2o_mining.attribution.budget.curves import DRAWS, LEAST_SPREAD, LEAST_WEEKS, Drawn, drawn, interval_ends
+from o2o_mining.attribution.effects.pooling import Pooled, pooled
 
 RECENT_WEEKS = 13
 

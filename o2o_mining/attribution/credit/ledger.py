@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import ibis
 
 from o2o_mining.attribution.cents import share_out, to_cents, to_money
-from o2o_mining.attribution.credits import weighed_touches, weight, weights
-from o2o_mining.attribution.models import HALF_LIFE_DAYS, check_model
+from o2o_mining.attribution.credit.credits import weighed_touches, weight, weights
+from o2o_mining.attribution.credit.models import HALF_LIFE_DAYS, check_model
 from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.engine.portable import share
 

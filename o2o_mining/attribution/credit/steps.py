@@ -11,9 +11,6 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from o2o_mining.attribution.calibration import SCALED_MODEL, calibrated_credit
-from o2o_mining.attribution.campaigns import Known, campaign_attribution, touch_credit
-from o2o_mining.attribution.channels import channel_credit, outcomes
 from o2o_mining.attribution.charts import (
     campaign_returns,
     channel_parts,
@@ -22,11 +19,14 @@ from o2o_mining.attribution.charts import (
     top_paths,
     transition_matrix,
 )
-from o2o_mining.attribution.coded import CountedPaths, group_paths, read_groups
-from o2o_mining.attribution.ledger import entries, ledger, touch_credits
-from o2o_mining.attribution.models import DIRECT, PATH_MODELS
-from o2o_mining.attribution.roles import closing_touches, in_windows, lengths, roles, shares_of, windows_of_paths
-from o2o_mining.attribution.windows import window_starts
+from o2o_mining.attribution.credit.calibration import SCALED_MODEL, calibrated_credit
+from o2o_mining.attribution.credit.campaigns import Known, campaign_attribution, touch_credit
+from o2o_mining.attribution.credit.channels import channel_credit, outcomes
+from o2o_mining.attribution.credit.coded import CountedPaths, group_paths, read_groups
+from o2o_mining.attribution.credit.ledger import entries, ledger, touch_credits
+from o2o_mining.attribution.credit.models import DIRECT, PATH_MODELS
+from o2o_mining.attribution.credit.roles import closing_touches, in_windows, lengths, roles, shares_of, windows_of_paths
+from o2o_mining.attribution.credit.windows import window_starts
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, StepReport

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from o2o_mining.attribution.markov import HIGHEST_ORDER, Chain, best_chain, effects, markov_chain
-from o2o_mining.attribution.models import DIRECT, ENDS, HALF_LIFE_DAYS, PATH_MODELS, check_half_life, check_model
-from o2o_mining.attribution.sequences import Sequences, read_paths
-from o2o_mining.attribution.shapley import shapley_values
+from o2o_mining.attribution.credit.markov import HIGHEST_ORDER, Chain, best_chain, effects, markov_chain
+from o2o_mining.attribution.credit.models import DIRECT, ENDS, HALF_LIFE_DAYS, PATH_MODELS, check_half_life, check_model
+from o2o_mining.attribution.credit.sequences import Sequences, read_paths
+from o2o_mining.attribution.credit.shapley import shapley_values
 from o2o_mining.core.errors import UsageError
 
 Order = int | Literal["auto"]

@@ -14,11 +14,11 @@ from decimal import Decimal
 import pandas as pd
 import pyarrow as pa
 
-from o2o_mining.attribution.channels import MILLIONTH, as_credit
-from o2o_mining.attribution.experiments import Z95
-from o2o_mining.attribution.models import DIRECT
-from o2o_mining.attribution.pooling import Pooled, pooled
-from o2o_mining.attribution.windows import window_starts
+from o2o_mining.attribution.credit.channels import MILLIONTH, as_credit
+from o2o_mining.attribution.credit.models import DIRECT
+from o2o_mining.attribution.credit.windows import window_starts
+from o2o_mining.attribution.effects.experiments import Z95
+from o2o_mining.attribution.effects.pooling import Pooled, pooled
 from o2o_mining.contracts.attribution import NO_CAMPAIGN
 
 SCALED_MODEL = "linear"

@@ -18,11 +18,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from o2o_mining.attribution.sequences import summed
+from o2o_mining.attribution.credit.sequences import summed
 from o2o_mining.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from o2o_mining.attribution.sequences import Sequences
+    from o2o_mining.attribution.credit.sequences import Sequences
 
 HIGHEST_ORDER = 4
 START, CONVERSION, NULL = "(start)", "(conversion)", "(null)"

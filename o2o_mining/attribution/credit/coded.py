@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from o2o_mining.attribution.models import DIRECT
-from o2o_mining.attribution.sequences import Sequences
+from o2o_mining.attribution.credit.models import DIRECT
+from o2o_mining.attribution.credit.sequences import Sequences
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

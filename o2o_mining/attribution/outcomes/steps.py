@@ -10,15 +10,15 @@ import pandas as pd
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from o2o_mining.attribution.bought import spans
 from o2o_mining.attribution.charts import funnel_by_channel, store_beside_delivery, three_sides
-from o2o_mining.attribution.funnel import FunnelLogs, funnel_counts, people
-from o2o_mining.attribution.leaks import funnel_stages
-from o2o_mining.attribution.orders import OrderLogs, online_orders
-from o2o_mining.attribution.overlap import compared_orders
-from o2o_mining.attribution.sides import offers_received, sides
-from o2o_mining.attribution.windows import window_starts
-from o2o_mining.attribution.wins import Counted, three_wins
+from o2o_mining.attribution.credit.windows import window_starts
+from o2o_mining.attribution.effects.bought import spans
+from o2o_mining.attribution.outcomes.funnel import FunnelLogs, funnel_counts, people
+from o2o_mining.attribution.outcomes.leaks import funnel_stages
+from o2o_mining.attribution.outcomes.orders import OrderLogs, online_orders
+from o2o_mining.attribution.outcomes.overlap import compared_orders
+from o2o_mining.attribution.outcomes.sides import offers_received, sides
+from o2o_mining.attribution.outcomes.wins import Counted, three_wins
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.base import Engine, StepReport

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from o2o_mining.attribution.sequences import summed
+from o2o_mining.attribution.credit.sequences import summed
 
 if TYPE_CHECKING:
-    from o2o_mining.attribution.sequences import Sequences
+    from o2o_mining.attribution.credit.sequences import Sequences
 
 MOST_CHANNELS = 15
 """Up to so many channels the value is exact; above, orders are drawn."""

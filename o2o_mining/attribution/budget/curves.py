@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from o2o_mining.attribution.experiments import LEVEL
+from o2o_mining.attribution.effects.experiments import LEVEL
 
 Floats = npt.NDArray[np.float64]
 

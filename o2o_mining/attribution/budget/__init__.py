@@ -1,0 +1,1 @@
+"""Budgets: what one more unit of money would bring in each channel, and what to test next."""

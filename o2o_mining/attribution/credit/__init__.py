@@ -1,0 +1,1 @@
+"""Credit: which touches led to a purchase, by each model, and what channels and campaigns brought by it."""

@@ -1,0 +1,1 @@
+"""Outcomes: what the three sides got, where people are lost, and what the store brings beside delivery."""
