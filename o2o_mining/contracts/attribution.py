@@ -100,8 +100,8 @@ CHANNEL_TRANSITIONS = Table(
     columns=(
         AS_OF,
         *_window,
-        _key("from_state", "text", "Channel, or (start)."),
-        _key("to_state", "text", "Channel, (conversion) or (null)."),
+        _key("from_state", "text", "Channel, or (start); a channel of a state's name has another pair: ((start))."),
+        _key("to_state", "text", "Channel, (conversion) or (null); a channel of a state's name has another pair."),
         Column("journeys", "int", "Moves.", low=1),
         Column("probability", "double", "Share of all moves from there.", low=0, high=1),
     ),

@@ -219,17 +219,27 @@ def transitions(chain: Chain) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``from_state`` and ``to_state``, channels or ``(start)``, ``(conversion)``, ``(null)``; ``journeys``, and
-        ``probability``, their part of all that left the state. Only moves that were made.
+        ``from_state`` and ``to_state``, channels or ``(start)``, ``(conversion)``, ``(null)``; a channel of that name
+        has another pair of parentheses, ``((start))``. ``journeys``, and ``probability``, their part of all that left
+        the state. Only moves that were made.
     """
-    names = np.array([START, *chain.channels], dtype=object)[chain.states]
+    names = np.array([START, *map(_as_state, chain.channels)], dtype=object)[chain.states]
     inner = chain.moves.tocoo()
-    parts = [(names[inner.row], names[inner.col], inner.data)]
+    # Channels and states stay apart by number: names come last, and no two are alike.
+    parts = [(inner.row, names[inner.col], inner.data)]
     for end, ended in ((CONVERSION, chain.converted), (NULL, chain.lost)):
         some = np.flatnonzero(ended)
-        parts.append((names[some], np.full(len(some), end, dtype=object), ended[some]))
-    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-    table = pd.DataFrame(dict(zip(("from_state", "to_state", "journeys"), columns, strict=True)))
-    left = pd.Series(chain.departures(), index=names)
-    table["probability"] = table["journeys"] / table["from_state"].map(left).astype(float)
+        parts.append((some, np.full(len(some), end, dtype=object), ended[some]))
+    origin, target, journeys = (np.concatenate(column) for column in zip(*parts, strict=True))
+    table = pd.DataFrame({"from_state": names[origin], "to_state": target, "journeys": journeys})
+    table["probability"] = journeys / chain.departures()[origin]
     return table.sort_values(["from_state", "to_state"], ignore_index=True)
+
+
+def _as_state(channel: str) -> str:
+    """Return a channel's name as a state's: one more pair of parentheses around what a state of its own is called."""
+    bare = channel
+    # What bears the parentheses already gets another pair too, so that no two channels become one.
+    while bare.startswith("((") and bare.endswith("))"):
+        bare = bare[1:-1]
+    return f"({channel})" if bare in (START, CONVERSION, NULL) else channel

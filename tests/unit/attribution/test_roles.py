@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from o2o_mining.attribution.credit.steps import build_campaign_attribution, buil
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.engine.duckdb import DuckDBEngine
 from tests.unit.attribution.test_channels import ALL, HOME, WORLD
-from tests.unit.attribution.worlds import AS_OF, World
+from tests.unit.attribution.worlds import AS_OF, BOUGHT, Buy, Touch, World
 
 TABLES = ("path_summary", "path_histograms", "channel_transitions", "channel_roles")
 
@@ -78,6 +79,23 @@ def test_what_was_counted_is_drawn(mined: Any) -> None:
     for report in mined[1].values():
         for draw in report.charts.values():
             assert len(draw().data)
+
+
+def test_channels_called_as_states_are_stay_channels() -> None:
+    names = ("(start)", "(conversion)", "(null)", "((null))")
+    touches = [Touch(f"t{n}", BOUGHT - timedelta(days=9 - n), name) for n, name in enumerate(names)]
+    found, _ = _mined(World(buys=[Buy("p", touches)]))
+    moved = _of_all_history((found, {}), "channel_transitions")
+    assert set(zip(moved["from_state"], moved["to_state"], moved["probability"], strict=True)) == {
+        ("(start)", "((start))", 1.0),
+        ("((start))", "((conversion))", 1.0),
+        ("((conversion))", "((null))", 1.0),
+        ("((null))", "(((null)))", 1.0),
+        ("(((null)))", "(conversion)", 1.0),
+    }
+    roles = _of_all_history((found, {}), "channel_roles").set_index("channel")["removal_effect"]
+    assert {name: roles[name] for name in names} == dict.fromkeys(names, 1.0)
+    assert " > ".join(names) in set(found["path_summary"]["path"])
 
 
 def test_without_journeys_there_are_no_paths() -> None:
