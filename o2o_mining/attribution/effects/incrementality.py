@@ -95,10 +95,11 @@ def compared(campaign_id: str, customers: pd.DataFrame, *, has_past: bool) -> It
     # By what lies before both times that are compared: weights by these themselves would be weights by their chance.
     earlier = customers[["purchases_3", "cents_3"]].to_numpy(dtype=np.float64).clip(0)
     weights, reason = comparison_weights(reached, earlier)
-    if not sizes[0]:
-        reason = "nobody_reached"
-    elif not has_past:
+    # Without a past there are no earlier buyers to reach: the log is too short, whomever the campaign touched.
+    if not has_past:
         reason = "no_past"
+    elif not sizes[0]:
+        reason = "nobody_reached"
     times = {outcome: [_outcome(customers, outcome, f"_{back}") for back in range(3)] for outcome in OUTCOMES}
     if not reason and any(moved_apart(reached, weights, *before) for _, *before in times.values()):
         reason = "pre_trend"

@@ -186,6 +186,12 @@ def test_where_the_assumptions_fail_there_is_a_reason_instead_of_a_figure(
     assert rows["purchases"].effect is None
 
 
+def test_a_campaign_older_than_the_log_lacks_a_past_not_customers() -> None:
+    # Whom it touched had not bought before: before the log begins nobody had.
+    rows = list(compared("c1", _shoppers(1, effect=0.5).assign(reached=False), has_past=False))
+    assert {row.reason_code for row in rows} == {"no_past"}
+
+
 def test_all_effects_of_a_campaign_come_from_one_comparison() -> None:
     rows = {row.outcome: row for row in compared("c1", _shoppers(3, effect=0.5), has_past=True)}
     assert {row.label for row in rows.values()} == {"observational"}
