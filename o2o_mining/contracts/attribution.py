@@ -202,7 +202,7 @@ THREE_WINS = Table(
             high=1,
         ),
         Column("margin_basis", "text", "Who named that margin.", allowed=("merchant", "setting")),
-        _opt("incremental_roi", "double", "Merchant's margin per money spent on media, after that money."),
+        _opt("incremental_roi", "double", "Merchant's margin per money spent on media, after that; null if none was."),
         _opt("customer_savings", "money", "What purchases with it cost less than their list price."),
         Column("visits", "int", "Purchases of its customers at the merchant, of a campaign in its time.", low=0),
         Column("offers", "int", "Offers received.", low=0),
@@ -216,9 +216,14 @@ THREE_WINS = Table(
         ),
         Column("visits_per_customer", "double", "Purchases anywhere in the last 90 days for each customer.", low=0),
         Column("label", "text", "What the margin rests on.", allowed=("experiment", "observational", "refused")),
-        _opt("reason_code", "text", "Why there is no margin, or why it is in doubt."),
+        _opt("reason_code", "text", "Why there is no margin or no return, or why it is in doubt."),
     ),
     checks=(
+        Check(
+            "return_unexplained",
+            "without a return per money spent there is a reason",
+            lambda t: t.incremental_roi.isnull() & t.reason_code.isnull(),
+        ),
         Check(
             "refused_without_a_margin",
             "what is refused has a reason and no margin",

@@ -14,7 +14,7 @@ import pandas as pd
 _MONEY = ("incremental_net_revenue", "media_cost", "merchant_margin", "merchant_margin_low", "merchant_margin_high")
 _CENT = Decimal("0.01")
 NO_CAMPAIGN_RAN, NOTHING_KNOWN, SOME_LEFT_OUT = "no_campaign", "no_effect_known", "some_campaigns_left_out"
-MEDIA_UNKNOWN, NO_AMOUNTS = "media_unknown", "no_amounts"
+MEDIA_UNKNOWN, NO_COST, NO_AMOUNTS = "media_unknown", "no_cost", "no_amounts"
 
 
 class Counted(NamedTuple):
@@ -73,6 +73,10 @@ def three_wins(counted: Counted, *, default_share: float) -> pd.DataFrame:
     levels = {"campaign": campaigns.drop(columns="merchant_id"), "merchant": merchants}
     every = pd.concat([rows.assign(level=level) for level, rows in levels.items()], ignore_index=True)
     every["incremental_roi"] = every["merchant_margin"] / every["media_cost"].where(every["media_cost"] > 0)
+    # A margin without a return per money spent says why.
+    unsaid = every["reason_code"].isna()
+    every.loc[unsaid & every["media_cost"].isna(), "reason_code"] = MEDIA_UNKNOWN
+    every.loc[unsaid & (every["media_cost"] == 0), "reason_code"] = NO_COST
     for name in _MONEY:
         every[name] = every[name].map(_to_cents).astype("object")
     return _with_sides(every, counted.sides)
@@ -121,7 +125,6 @@ def _campaign_margins(counted: Counted) -> pd.DataFrame:
     told = margin[["label", "reason_code"]].reindex(rows.index)
     told["reason_code"] = told["reason_code"].where(told["label"].notna(), NO_AMOUNTS)
     known = (told["label"] != "refused") & told["label"].notna()
-    doubt = told["reason_code"].where(told["reason_code"].notna() | cost.notna() | ~known, MEDIA_UNKNOWN)
     media = cost.fillna(0.0)
     found = {
         f"merchant_margin{end}": (margin[f"total{end}"].reindex(rows.index) - media).where(known)
@@ -136,7 +139,7 @@ def _campaign_margins(counted: Counted) -> pd.DataFrame:
             "media_cost": cost,
             **found,
             "label": told["label"].fillna("refused"),
-            "reason_code": doubt,
+            "reason_code": told["reason_code"],
         }
     ).reset_index(drop=True)
 

@@ -160,6 +160,14 @@ def test_without_any_known_cost_margins_are_before_media_and_marked() -> None:
     assert "no cost of any campaign is known: margins are before media" in report.notes
 
 
+def test_where_nothing_was_spent_there_is_a_margin_and_a_reason_instead_of_a_return() -> None:
+    found, _ = _mined(PURCHASES, **{**FEEDS, "campaign_costs": [COSTS[0] | {"cost": Decimal(0)}]})
+    for key in (("campaign", "c1"), ("merchant", "m")):
+        row = found.loc[key]
+        assert (row["merchant_margin"], row["media_cost"], row["incremental_roi"]) == (Decimal("-1.50"), 0, None)
+        assert (row["label"], row["reason_code"]) == ("experiment", "no_cost")
+
+
 def test_an_effect_that_was_refused_gives_no_margin() -> None:
     found, _ = _mined(PURCHASES, **{**FEEDS, "assignments": []})
     for level, reason in (("campaign", "too_few"), ("merchant", "no_effect_known")):
