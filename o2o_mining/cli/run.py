@@ -104,6 +104,7 @@ def _hints(outcome: Outcome) -> Iterator[str]:
             yield f"{o2o} export segment {segment} --format xlsx --home {home}"
         if (plan := outcome.reports.get("targeted_offers")) and plan.rows:
             yield f"{o2o} export offers --home {home}"
+        yield f"{o2o} portal --home {home}    (all of it in a browser; it prints a link with which to get in)"
         yield f"{o2o} export table campaign_attribution --language zh-Hant --home {home}"
         path = json.dumps(str(outcome.home), ensure_ascii=False)
         loaded = f'import o2o_mining; print(o2o_mining.load("segments", home={path}))'

@@ -43,13 +43,13 @@ def repeated(
     where
         Which rows are looked at.
     in_order
-        Whether the rows lie in the order of the key: that none comes before the one above it is found out in a third
-        of the time that counting them by key takes.
+        Whether the rows looked at lie in the order of the key: that none comes before the one above it is found out in
+        a third of the time that counting them by key takes. Days lie in the order in which they were mined.
     """
     keys, name = ", ".join(map(quoted, table.key)), quoted(table.name)
     if in_order:
         row = f"({keys})" if len(table.key) > 1 else keys
-        query = f"SELECT 1 FROM (SELECT {row} <= lag({row}) OVER () AS b FROM {name}) WHERE b"
+        query = f"SELECT 1 FROM (SELECT {row} <= lag({row}) OVER () AS b FROM {name} {where}) WHERE b"
     else:
         query = f"SELECT 1 FROM {name} {where} GROUP BY {keys} HAVING count(*) > 1"
     ((count,),) = connection.execute(f"SELECT count(*) FROM ({query})").fetchall()

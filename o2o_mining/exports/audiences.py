@@ -81,8 +81,8 @@ def release_audience(audience: Audience, order: Order, home: Home) -> ExportRepo
     path = order.path(home.path, audience.stem)
     with making(path, dry_run=order.dry_run) as folder:
         made = write_audience(_contacts(home, audience.people), spec, folder / path.name, region=region)
-        _refuse_few(made, spec, audience.left_out)
         left = dict(audience.left_out) | ({NO_IDENTIFIER: made.unmatched} if made.unmatched else {})
+        _refuse_few(made, spec, left)
         said = {**_format(spec, made, order), **audience.said}
         manifests = []
         for number, (file, rows) in enumerate(made.parts, start=1):
@@ -276,7 +276,8 @@ def _refuse_few(made: Made, spec: Spec, left_out: Mapping[str, int]) -> None:
         return
     why = [f"{made.unmatched} have nothing to be matched by"] if made.unmatched else []
     why += [f"{rows} values of {holds} rejected: {reason}" for (holds, reason), rows in sorted(made.rejected.items())]
-    why += [reasons(left_out, purpose=spec.purpose)] if left_out else []
+    others = {reason: count for reason, count in left_out.items() if reason != NO_IDENTIFIER}
+    why += [reasons(others, purpose=spec.purpose)] if others else []
     next_step = "ask for a larger list"
     if left_out.get(SILENT, 0) + made.rows >= least:
         next_step = ASSUME
@@ -286,6 +287,7 @@ def _refuse_few(made: Made, spec: Spec, left_out: Mapping[str, int]) -> None:
         f"{made.rows} customers can be matched, but a list for {spec.id} has at least {least}: "
         f"{'; '.join(why) or 'there are no more'}",
         next_step=next_step,
+        left_out=left_out,
     )
 
 

@@ -36,7 +36,17 @@ ASSUME = "set assumed_consent = true in settings.toml if those who never said a 
 
 
 class NobodyError(O2OError):
-    """A list would be empty, or too short to be of use."""
+    """A list would be empty, or too short to be of use.
+
+    Attributes
+    ----------
+    left_out
+        Those left out by reason code.
+    """
+
+    def __init__(self, message: str, *, next_step: str, left_out: Mapping[str, int] | None = None) -> None:
+        super().__init__(message, next_step=next_step)
+        self.left_out = dict(left_out or {})
 
 
 def with_standing(
@@ -134,6 +144,7 @@ def refuse_nobody(counts: Mapping[str, int], *, purpose: str, said: str) -> None
     raise NobodyError(
         f"nobody of the {sum(counts.values())} in {said} may be on a list for {purpose}: {why}",
         next_step=ASSUME if counts.get(SILENT) else "ask for others",
+        left_out=left_out(counts),
     )
 
 

@@ -107,7 +107,7 @@ def previewed(portal: Portal, key: str, order: Order, making: Making) -> Preview
                 report = making(home, plain)
                 return Preview(report.rows, report.left_out)
             except NobodyError as error:
-                return Preview(0, {}, str(error))
+                return Preview(0, error.left_out, error.message)
             finally:
                 home.close()
 

@@ -130,7 +130,7 @@ class Portal:
             here=request.scope["path"],
             back=_way_back(request),
             navigation=_navigation(viewer),
-            published=self._published(),
+            published=self.published(),
             **content,
         )
         return HTMLResponse(drawn, status)
@@ -143,7 +143,8 @@ class Portal:
         language = known or wanted_language(request.headers.get("accept-language", ""), settings.language)
         return Speech(language, settings.currency, settings.timezone)
 
-    def _published(self) -> Snapshot | None:
+    def published(self) -> Snapshot | None:
+        """Return what is published, if anything is."""
         return self.snapshot if self.snapshots.is_published else None
 
 

@@ -94,13 +94,17 @@ class Gate:
         if viewer.user is None:
             return _to_login(request)
         if not _may(viewer, right, method):
-            self._access.audit.note(
-                "refused", user=viewer.name, address=viewer.address, subject=f"{request.method} {request.url.path}"
-            )
+            self._note_refused(request, viewer)
             return self._refusal(request, 403, "forbidden")
         if "merchant_id" in values and not viewer.may_see_merchant(values["merchant_id"]):
+            self._note_refused(request, viewer)
             return self._refusal(request, 404, "not_found")
         return None
+
+    def _note_refused(self, request: Request, viewer: Viewer) -> None:
+        self._access.audit.note(
+            "refused", user=viewer.name, address=viewer.address, subject=f"{request.method} {request.url.path}"
+        )
 
     def _foreign(self, request: Request, viewer: Viewer, body: bytes | None) -> Response | None:
         """Return why a form is not taken: it is too large, or does not come from a page of this browser."""

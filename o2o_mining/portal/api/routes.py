@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
+from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,7 +19,9 @@ from o2o_mining.portal.segments import members_query, segment_list, segment_prof
 from o2o_mining.portal.snapshot import Snapshot
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (400, 401, 403, 404, 422, 503)}
-router = APIRouter(prefix="/api/v1", responses=_PROBLEMS)
+# The gate looks at tokens; here it is only described that one is needed.
+_TOKEN = HTTPBearer(auto_error=False, description="A token made on the page of the account; it names what it may read.")
+router = APIRouter(prefix="/api/v1", responses=_PROBLEMS, dependencies=[Depends(_TOKEN)])
 
 Language = Literal["en", "zh-Hant", "zh-Hans"]
 Scheme = Literal["rfm", "cluster", "lifecycle", "rule"]

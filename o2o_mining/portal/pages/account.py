@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Path
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -69,7 +69,7 @@ def make_token(
 
 
 @router.post("/account/tokens/{token_id}/revoke")
-def revoke_token(request: Request, token_id: int) -> Response:
+def revoke_token(request: Request, token_id: Annotated[int, Path(le=2**63 - 1)]) -> Response:
     """Revoke a token of the user's own."""
     portal, viewer, user = portal_of(request), viewer_of_request(request), _user(request)
     portal.access.tokens.revoke(user.id, token_id)

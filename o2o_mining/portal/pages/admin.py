@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Path
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -14,9 +14,12 @@ from o2o_mining.portal.access.audit import ACTIONS
 from o2o_mining.portal.access.rights import ROLES
 from o2o_mining.portal.access.users import LINK_HOURS, User
 from o2o_mining.portal.listing import PAGE_SIZE
-from o2o_mining.portal.portal import portal_of, viewer_of_request
+from o2o_mining.portal.portal import Portal, portal_of, viewer_of_request
 
 router = APIRouter(include_in_schema=False)
+
+# What the portal's own memory can hold as a number.
+_Id = Annotated[int, Path(le=2**63 - 1)]
 
 
 @router.get("/admin/users")
@@ -35,7 +38,7 @@ def add(
     """Add a user and show the link with which to set a password."""
     portal = portal_of(request)
     try:
-        user = portal.access.users.add(name.strip(), role, merchants.split())
+        user = portal.access.users.add(name.strip(), role, _ids(portal, merchants))
     except UsageError as error:
         return _page(request, 422, problem=error.message)
     _note(request, "user_added", user.name, " ".join([role, *user.merchants]))
@@ -45,7 +48,7 @@ def add(
 @router.post("/admin/users/{user_id}")
 def change(
     request: Request,
-    user_id: int,
+    user_id: _Id,
     role: Annotated[str, Form()] = "",
     merchants: Annotated[str, Form()] = "",
     active: Annotated[bool, Form()] = False,
@@ -53,15 +56,15 @@ def change(
     """Give a user another role, or put the user out."""
     portal, user = portal_of(request), _known(request, user_id)
     try:
-        portal.access.users.change(user, role=role, merchants=merchants.split(), active=active)
+        portal.access.users.change(user, role=role, merchants=_ids(portal, merchants), active=active)
     except UsageError as error:
         return _page(request, 422, problem=error.message)
-    _note(request, "user_changed", user.name, " ".join([role, "active" if active else "out", *merchants.split()]))
+    _note(request, "user_changed", user.name, " ".join([role, "active" if active else "out", *merchants.splitlines()]))
     return RedirectResponse("/admin/users", 303)
 
 
 @router.post("/admin/users/{user_id}/link")
-def link(request: Request, user_id: int) -> Response:
+def link(request: Request, user_id: _Id) -> Response:
     """Show a new link with which a user sets a password."""
     return _with_link(request, _known(request, user_id))
 
@@ -91,6 +94,17 @@ def _with_link(request: Request, user: User) -> Response:
     secret = portal_of(request).access.users.new_link(user.id)
     _note(request, "link_made", user.name)
     return _page(request, secret=secret, invited=user.name)
+
+
+def _ids(portal: Portal, text: str) -> list[str]:
+    """Return the ids of merchants, one in each line; where the merchants are known, each must be one of them."""
+    asked = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    published = portal.published()
+    known = published.rows("SELECT merchant_id FROM merchants") if published and published.has("merchants") else []
+    strange = sorted(set(asked) - {row["merchant_id"] for row in known}) if known else []
+    if strange:
+        raise UsageError(f"there is no merchant {', '.join(strange)}", next_step="look for it on the page of merchants")
+    return asked
 
 
 def _known(request: Request, user_id: int) -> User:

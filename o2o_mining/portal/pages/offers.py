@@ -204,7 +204,7 @@ def campaign_offers(
         changes=CHANGES,
         shown=shown,
         approval=_approvals(portal, day).get(campaign_id),
-        is_stale=bool(snapshot.now and day < snapshot.now),
+        is_stale=_is_past(snapshot, day),
         snapshot_name=snapshot.name,
         may_download=totals["offers"] and viewer.may_open(f"/download/offers/{campaign_id}"),
         may_approve=viewer.may_open(f"/approve/offers/{campaign_id}", "POST"),
@@ -222,6 +222,8 @@ def approve(
     portal, viewer = portal_of(request), viewer_of_request(request)
     if snapshot != portal.snapshot.name:
         return portal.page(request, "error.html", status=409, text="offers.changed_since", detail="")
+    if _is_past(portal.snapshot, parse_day(as_of)):
+        return portal.page(request, "error.html", status=409, text="offers.past", detail="")
     home = Home(portal.home)
     try:
         done = approve_plan(
@@ -312,6 +314,11 @@ def _planned(snapshot: Snapshot, campaign_id: str) -> date:
     if totals is None or not totals["offers"]:
         raise HTTPException(404)
     return day
+
+
+def _is_past(snapshot: Snapshot, day: date) -> bool:
+    """Return whether the data go on beyond the day of a plan, or another plan came after it."""
+    return day < max([*snapshot.days(TABLE)[-1:], *([snapshot.now] if snapshot.now else [])], default=day)
 
 
 def _approvals(portal: Portal, day: date) -> dict[str, dict[str, Any]]:

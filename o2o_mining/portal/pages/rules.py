@@ -54,7 +54,6 @@ def rules(request: Request, as_of: str = "", scope: str = "", level: str = "") -
                 row,
                 language=speech.language,
                 names=names,
-                currency=settings.currency,
                 within_days=settings.rules_within_days,
             ),
         }

@@ -95,6 +95,15 @@ def test_a_slice_that_breaks_the_contract_leaves_the_slice_before(engine: DuckDB
     assert engine.slices("segment_profiles") == [D1]
 
 
+def test_an_earlier_day_may_follow_a_later_one_where_rows_lie_in_the_order_of_the_key(engine: DuckDBEngine) -> None:
+    for day in (D2, D1, D2):
+        engine.write("segment_profiles", rows("segment_profiles", profile("a"), profile("b")), as_of=day, in_order=True)
+    assert engine.violations(contract("segment_profiles"), as_of=D1) == []
+    again = rows("segment_profiles", profile("a"), profile("a"))
+    with pytest.raises(ContractError, match="repeated_key"):
+        engine.write("segment_profiles", again, as_of=D3, in_order=True)
+
+
 def test_an_expression_that_fails_changes_nothing(engine: DuckDBEngine) -> None:
     engine.write("journeys", rows("journeys", journey(1)))
     broken = rows("journeys", journey(2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.unit.portal.conftest import PASSWORD, Visit, Visitor
@@ -15,7 +17,7 @@ def admin(visit: Visit) -> Visitor:
 
 
 def test_an_added_user_gets_in_by_the_link_that_is_shown_once(admin: Visitor) -> None:
-    text = admin.post("/admin/users", name="shop", role="merchant", merchants="m2  m1").text
+    text = admin.post("/admin/users", name="shop", role="merchant", merchants="m2\n\n m1 ").text
     link = text.partition("http://portal.example")[2].partition("<")[0]
     assert link.startswith("/welcome?token=")
     assert link not in admin.get("/admin/users").text
@@ -23,6 +25,22 @@ def test_an_added_user_gets_in_by_the_link_that_is_shown_once(admin: Visitor) ->
     assert user is not None
     assert (user.name, user.role, user.merchants) == ("shop", "merchant", ("m1", "m2"))
     assert admin.logged()[:2] == [("administrator", "link_made", "shop"), ("administrator", "user_added", "shop")]
+
+
+def test_ids_may_hold_blanks_and_must_be_known_where_merchants_are(visit: Visit, stocked: Path) -> None:
+    admin = visit(stocked).as_role("administrator")
+    admin.get("/admin/users")
+    assert (
+        "there is no merchant shop 9" in admin.post("/admin/users", name="x", role="merchant", merchants="shop 9").text
+    )
+    assert admin.post("/admin/users", name="x", role="merchant", merchants="m1").status_code == 200
+
+
+def test_a_number_that_nobody_can_have_is_nobody(admin: Visitor) -> None:
+    admin.get("/admin/users")
+    for path in ("/admin/users/9223372036854775808", "/admin/users/9223372036854775808/link"):
+        assert admin.post(path, role="analyst").status_code in (404, 422)
+    assert admin.post("/account/tokens/9223372036854775808/revoke").status_code in (404, 422)
 
 
 @pytest.mark.parametrize(

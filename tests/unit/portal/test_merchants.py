@@ -80,6 +80,7 @@ def test_a_merchants_user_sees_this_merchant_and_never_another(shop: Visitor) ->
         answer = shop.get(path)
         assert answer.status_code == 404, path
         assert "Tea" not in answer.text
+        assert shop.logged()[0][:2] == ("merchant", "refused")
     for path in ("/merchants", "/campaigns", "/campaigns/g2", "/offers", "/conversions/o%3A1%2Fa", "/quality"):
         assert shop.get(path).status_code in (403, 404), path
 

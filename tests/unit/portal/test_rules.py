@@ -17,7 +17,7 @@ def analyst(visit: Visit, stocked: Path) -> Visitor:
 
 def test_rules_are_said_in_words_with_the_names_of_things(analyst: Visitor) -> None:
     text = analyst.get("/rules").text
-    said = "Who buys Green tea also buys Cup: 3.2 times as often (2.7 to 3.8), 1,240 customers, 18,400 TWD a month."
+    said = "Who buys Green tea also buys Cup: 3.2 times as often (2.7 to 3.8), 1,240 customers, 18,400 a month."
     assert cells(text, said)[1:] == ["3.20", "1,240", "50.0%", "NT$220,800.00"]
     assert "m9" in text
     assert text.index("Green tea") < text.index("m9")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.portal.conftest import Visit, Visitor
+from tests.unit.portal.looking import cells
 
 
 @pytest.fixture
@@ -125,6 +126,7 @@ def test_every_format_for_people_can_be_had(marketer: Visitor, wanted: str) -> N
 def test_a_list_that_nobody_may_be_on_says_so_and_gives_no_file(marketer: Visitor) -> None:
     text = marketer.get("/download/segments/rfm/lost").text
     assert "There is no list" in text
+    assert cells(text, "Never said whether they agree")[1] == "45"
     assert '<button class="main">Download' not in text
     assert marketer.post("/download/segments/rfm/lost", **{"as": "csv"}).status_code == 400
 
