@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.core.errors import UsageError
@@ -65,17 +66,20 @@ def check_model(model: str, among: Sequence[str] = ALL_MODELS) -> None:
         raise UsageError(f"there is no model '{model}'", next_step=f"use one of {', '.join(among)}")
 
 
-def check_half_life(half_life_days: float) -> None:
+def check_half_life(half_life_days: object) -> None:
     """Refuse a half-life that halves nothing.
 
     Raises
     ------
     UsageError
-        If it is not above 0.
+        If it is no number above 0.
 
     Examples
     --------
     >>> check_half_life(7.0)
     """
-    if not half_life_days > 0:
-        raise UsageError(f"half_life_days = {half_life_days} is not above 0")
+    if not (isinstance(half_life_days, Real) and float(half_life_days) > 0):
+        raise UsageError(
+            f"half_life_days = {half_life_days!r} is not a number above 0",
+            next_step=f"leave it out for {HALF_LIFE_DAYS:g}",
+        )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from o2o_mining.attribution.credit.checked import COUNTS, checked_paths
 from o2o_mining.attribution.credit.markov import HIGHEST_ORDER, Chain, best_chain, effects, markov_chain
 from o2o_mining.attribution.credit.models import DIRECT, ENDS, HALF_LIFE_DAYS, PATH_MODELS, check_half_life, check_model
 from o2o_mining.attribution.credit.sequences import Sequences, read_paths
@@ -19,7 +20,6 @@ from o2o_mining.core.errors import UsageError
 Order = int | Literal["auto"]
 
 _CREDITED = ("conversions", "value")
-_COUNTED = ("conversions", "nulls")
 
 
 def attribute(
@@ -58,8 +58,9 @@ def attribute(
     Raises
     ------
     UsageError
-        If there is no such model, a column is missing, a path is empty, counts are negative, gaps do not fit their
-        path, or ``markov`` or ``shapley`` find value and no conversion.
+        If there is no such model or no such option of it, a column is missing or there twice, a path is empty or no
+        text, a number is none or infinite, counts are negative, gaps do not fit their path, or ``markov`` or
+        ``shapley`` find value and no conversion. It names column and row, counted from 0.
 
     Examples
     --------
@@ -101,7 +102,7 @@ def removal_effects(paths: pd.DataFrame, *, order: Order = 1, keep_loops: bool =
     Raises
     ------
     UsageError
-        If a column is missing, a path is empty or counts are negative.
+        As for ``attribute``.
 
     Examples
     --------
@@ -112,40 +113,42 @@ def removal_effects(paths: pd.DataFrame, *, order: Order = 1, keep_loops: bool =
     1  search           0.333
     """
     _check_order(order)
-    _check_columns(paths, ("path", *_COUNTED), "markov")
-    grouped = _grouped(paths, _COUNTED)
-    chain = _chain(read_paths(grouped["path"]), grouped, order=order, keep_loops=keep_loops)
+    grouped = _grouped(checked_paths(paths, ("path", *COUNTS), model="markov"), COUNTS)
+    chain = _chain(_read(grouped), grouped, order=order, keep_loops=keep_loops)
     return pd.DataFrame({"channel": list(chain.channels), "removal_effect": effects(chain)})
 
 
 def _of_touches(paths: pd.DataFrame, model: str, *, half_life_days: float) -> pd.DataFrame:
     """Credit by a model that looks at one path at a time."""
     needed = ("path", *_CREDITED, "gaps_days") if model == "time_decay" else ("path", *_CREDITED)
-    _check_columns(paths, needed, model)
-    sequences = read_paths(paths["path"].fillna(""))
+    given = checked_paths(paths, needed, model=model)
+    sequences = read_paths(given["path"])
     if model == "time_decay":
-        weights = _decayed(sequences, paths["gaps_days"], half_life_days)
+        weights = _decayed(sequences, given["gaps_days"], half_life_days)
     else:
         weights = _weights(sequences, model)
-    whole = np.bincount(sequences.row, weights=weights, minlength=len(paths))
+    whole = np.bincount(sequences.row, weights=weights, minlength=len(given))
     shares = weights / whole[sequences.row]
-    return _totals(sequences, shares, paths)
+    return _totals(sequences, shares, given)
 
 
 def _of_channels(paths: pd.DataFrame, model: str, *, order: Order, keep_loops: bool) -> pd.DataFrame:
     """Credit by a model that looks at all paths together."""
-    _check_columns(paths, ("path", *_CREDITED, "nulls"), model)
-    grouped = _grouped(paths, (*_CREDITED, "nulls"))
+    amounts = (*_CREDITED, "nulls")
+    grouped = _grouped(checked_paths(paths, ("path", *amounts), model=model), amounts)
     totals = {name: math.fsum(grouped[name]) for name in _CREDITED}
     if totals["value"] and not totals["conversions"]:
-        raise UsageError(f"paths have a value of {totals['value']:g} and no conversion that it could come from")
-    sequences = read_paths(grouped["path"])
+        raise UsageError(
+            f"paths have a value of {totals['value']:g} and no conversion that it could come from",
+            next_step="give conversions, or a touch-level model",
+        )
+    sequences = _read(grouped)
     credited = pd.DataFrame({"channel": list(sequences.channels)})
     errors = np.zeros(len(credited))
     if model == "markov":
         worth = effects(_chain(sequences, grouped, order=order, keep_loops=keep_loops))
     else:
-        values = shapley_values(sequences, *(grouped[name].to_numpy() for name in _COUNTED))
+        values = shapley_values(sequences, *(grouped[name].to_numpy() for name in COUNTS))
         worth, errors = values.value, values.standard_error
     whole = math.fsum(worth) or 1.0
     for name in _CREDITED:
@@ -155,32 +158,31 @@ def _of_channels(paths: pd.DataFrame, model: str, *, order: Order, keep_loops: b
 
 def _chain(sequences: Sequences, grouped: pd.DataFrame, *, order: Order, keep_loops: bool) -> Chain:
     """Return the chain of paths that are grouped."""
-    counts = [grouped[name].to_numpy() for name in _COUNTED]
+    counts = [grouped[name].to_numpy() for name in COUNTS]
     walked = sequences if keep_loops else sequences.without_loops()
     return best_chain(walked, *counts) if order == "auto" else markov_chain(walked, *counts, order=order)
 
 
 def _grouped(paths: pd.DataFrame, amounts: Sequence[str]) -> pd.DataFrame:
     """Return one row per way to write a path, with sums that do not depend on the order of the rows."""
-    numbers = paths[list(amounts)].astype("float64").fillna(0.0)
-    wrong = [name for name in _COUNTED if not (np.isfinite(numbers[name]) & (numbers[name] >= 0)).all()]
-    if wrong:
-        raise UsageError(f"{' and '.join(wrong)} of paths are infinite or below 0")
-    rows = numbers.assign(path=paths["path"].fillna("").astype(str))
-    return rows.sort_values(["path", *amounts]).groupby("path", as_index=False).sum()
+    rows = paths.assign(row=range(len(paths))).sort_values(["path", *amounts])
+    return rows.groupby("path", as_index=False).agg({**dict.fromkeys(amounts, "sum"), "row": "min"})
 
 
-def _check_order(order: Order) -> None:
-    if order != "auto" and order not in range(1, HIGHEST_ORDER + 1):
-        raise UsageError(f"order = {order} is neither 'auto' nor 1 to {HIGHEST_ORDER}")
+def _read(grouped: pd.DataFrame) -> Sequences:
+    """Return the paths of rows that are grouped; a refusal names the row that the caller knows."""
+    return read_paths(grouped["path"], rows=grouped["row"].to_numpy())
 
 
-def _check_columns(paths: pd.DataFrame, needed: Sequence[str], model: str) -> None:
-    missing = [name for name in needed if name not in paths.columns]
-    if missing:
+def _check_order(order: object) -> None:
+    if isinstance(order, (int, np.integer)):
+        known = 1 <= order <= HIGHEST_ORDER
+    else:
+        known = isinstance(order, str) and order == "auto"
+    if not known:
         raise UsageError(
-            f"paths lacks {', '.join(missing)}, which the model '{model}' needs",
-            next_step="pass " + ", ".join(needed),
+            f"order = {order!r} is neither 'auto' nor a whole number from 1 to {HIGHEST_ORDER}",
+            next_step="leave it out for 1",
         )
 
 
@@ -205,17 +207,13 @@ def _weights(touches: Sequences, model: str) -> npt.NDArray[np.float64]:
 
 def _decayed(touches: Sequences, gaps_days: pd.Series, half_life_days: float) -> npt.NDArray[np.float64]:
     """Return the weight of each touch by its age, relative to the youngest of its path so that none vanishes."""
-    listed = [list(gaps) if isinstance(gaps, (list, tuple, np.ndarray)) else [] for gaps in gaps_days]
-    unfit = np.flatnonzero(np.array([len(gaps) for gaps in listed]) != touches.lengths)
+    unfit = np.flatnonzero(gaps_days.map(len).to_numpy() != touches.lengths)
     if len(unfit):
         raise UsageError(
             f"{len(unfit)} paths have another number of gaps_days than of touches, the first in row {unfit[0]}",
             next_step="give each path the list of days from each touch to the conversion, in path order",
         )
-    gaps = pd.Series([float(gap) for gaps in listed for gap in gaps], dtype=np.float64)
-    wrong = ~(np.isfinite(gaps) & (gaps >= 0))
-    if wrong.any():
-        raise UsageError(f"{int(wrong.sum())} gaps_days are missing, infinite or below 0")
+    gaps = pd.Series([gap for listed in gaps_days for gap in listed], dtype=np.float64)
     younger = gaps.groupby(touches.row).transform("min")
     decayed: npt.NDArray[np.float64] = np.exp2((younger - gaps) / half_life_days).to_numpy()
     return decayed
@@ -228,7 +226,7 @@ def _totals(touches: Sequences, shares: npt.NDArray[np.float64], paths: pd.DataF
     borders = np.searchsorted(touches.codes[by_channel], np.arange(1, len(names)))
     credited: dict[str, list[float]] = {}
     for name in _CREDITED:
-        amounts = paths[name].astype("float64").fillna(0.0).to_numpy()
+        amounts = paths[name].to_numpy()
         credit = shares * amounts[touches.row]
         credited[name] = [math.fsum(part) for part in np.split(credit[by_channel], borders)][: len(names)]
     return pd.DataFrame({"channel": list(names), **credited})

@@ -59,13 +59,15 @@ class Sequences:
         return Sequences(self.channels, self.codes[kept], lengths)
 
 
-def read_paths(paths: Iterable[object]) -> Sequences:
+def read_paths(paths: Iterable[str], *, rows: npt.NDArray[np.int64] | None = None) -> Sequences:
     """Return paths written as ``"search > map"`` as numbers.
 
     Parameters
     ----------
     paths
         Channels in order, joined by ``>``.
+    rows
+        By which number a refusal names each path; by its place, if None.
 
     Raises
     ------
@@ -78,13 +80,17 @@ def read_paths(paths: Iterable[object]) -> Sequences:
     >>> read.channels, read.codes.tolist(), read.lengths.tolist()
     (('map', 'search'), [1, 0, 0], [2, 1])
     """
-    listed = pc.split_pattern(pa.array([str(path) for path in paths], pa.string()), pattern=_SEPARATOR)
+    listed = pc.split_pattern(pa.array(list(paths), pa.string()), pattern=_SEPARATOR)
     lengths = pc.list_value_length(listed).to_numpy(zero_copy_only=False).astype(np.int64)
     named = pc.utf8_trim_whitespace(listed.flatten()).dictionary_encode()
     names, found = named.dictionary.to_pylist(), named.indices.to_numpy(zero_copy_only=False)
     if "" in names:
         empty = np.unique(np.repeat(np.arange(len(lengths)), lengths)[found == names.index("")])
-        raise UsageError(f"{len(empty)} paths have a touch without a channel, the first in row {empty[0]}")
+        first = min(empty if rows is None else rows[empty])
+        raise UsageError(
+            f"path has a touch without a channel in {len(empty)} paths, the first in row {first}",
+            next_step="write channels in order, joined by ' > '; a journey without a touch is 'direct'",
+        )
     order = sorted(range(len(names)), key=names.__getitem__)
     places = np.empty(len(names), dtype=np.int64)
     places[order] = np.arange(len(names))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from o2o_mining.attribution import attribute
+from o2o_mining.attribution import attribute, removal_effects
 from o2o_mining.attribution.credit.models import ALL_MODELS
 from o2o_mining.contracts.events import TOUCH_MODELS
 from o2o_mining.core.errors import UsageError
@@ -112,11 +114,15 @@ def test_no_paths_give_no_channels() -> None:
         ),
         ({"path": ["a"], "conversions": [1], "value": [1.0]}, {"model": "markov"}, "lacks nulls"),
         ({"path": ["a"], "conversions": [1], "value": [1.0]}, {"model": "shapley"}, "lacks nulls"),
-        ({"path": ["a"], "conversions": [1], "value": [1.0], "nulls": [-1]}, {"model": "markov"}, "nulls of paths"),
+        (
+            {"path": ["a"], "conversions": [1], "value": [1.0], "nulls": [-1]},
+            {"model": "markov"},
+            "nulls in row 0",
+        ),
         (
             {"path": ["a"], "conversions": [np.inf], "value": [1.0], "nulls": [1]},
             {"model": "shapley"},
-            "conversions of",
+            "conversions in row 0 is inf",
         ),
         ({"path": ["a"], "conversions": [0], "value": [1.0], "nulls": [1]}, {"model": "shapley"}, "no conversion"),
         ({"path": ["a"], "conversions": [1], "value": [1.0]}, {"model": "last", "half_life_days": 0}, "half_life_days"),
@@ -130,7 +136,7 @@ def test_no_paths_give_no_channels() -> None:
         (
             {"path": ["a > b"], "conversions": [1], "value": [1.0], "gaps_days": [[1.0, -2.0]]},
             {"model": "time_decay"},
-            "below 0",
+            "gaps_days in row 0 has -2.0",
         ),
     ],
 )
@@ -139,6 +145,71 @@ def test_what_cannot_be_credited_is_refused_by_name(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         attribute(pd.DataFrame(paths), **options)  # type: ignore[arg-type]
+
+
+_GOOD: dict[str, list[Any]] = {
+    "path": ["b > a", "a"],
+    "conversions": [1, 1],
+    "value": [1.0, 1.0],
+    "nulls": [1, 1],
+    "gaps_days": [[2, 1], [1]],
+}
+_UGLY: list[tuple[dict[str, list[Any]], str]] = [
+    ({"conversions": [1, "x"]}, "conversions in row 1 is 'x'"),
+    ({"conversions": [1, -2]}, "conversions in row 1 is -2"),
+    ({"conversions": [np.inf, 1]}, "conversions in row 0 is inf"),
+    ({"conversions": [1, [1]]}, r"conversions in row 1 is \[1\]"),
+    ({"value": [1.0, np.inf]}, "value in row 1 is inf"),
+    ({"path": ["a", ["a", "b"]]}, r"path in row 1 is \['a', 'b'\], not text"),
+    ({"path": ["a", None]}, "path in row 1 is null"),
+    ({"path": pd.Categorical(["a", None])}, "path in row 1 is null"),  # type: ignore[dict-item]
+    ({"path": ["b", "a > "]}, "without a channel in 1 paths, the first in row 1"),
+]
+
+
+@pytest.mark.parametrize("model", ALL_MODELS)
+@pytest.mark.parametrize(("ugly", "said"), _UGLY)
+def test_every_model_names_column_row_and_next_step_of_what_it_cannot_read(
+    model: str, ugly: dict[str, list[Any]], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said) as refused:
+        attribute(pd.DataFrame(_GOOD | ugly), model=model)
+    assert refused.value.next_step
+
+
+@pytest.mark.parametrize("gaps", [[None, 1], ["x", 1], [np.nan, 1]])
+def test_gaps_that_are_no_days_are_refused_with_their_row(gaps: list[Any]) -> None:
+    with pytest.raises(UsageError, match="gaps_days in row 0 has"):
+        attribute(pd.DataFrame(_GOOD | {"gaps_days": [gaps, [1]]}), model="time_decay")
+
+
+@pytest.mark.parametrize("paths", [None, [("a", 1, 1.0)], {"path": ["a"]}])
+def test_what_is_no_table_is_refused(paths: Any) -> None:
+    with pytest.raises(UsageError, match="not a table") as refused:
+        attribute(paths, model="last")
+    assert "pandas.DataFrame" in refused.value.next_step
+    with pytest.raises(UsageError, match="not a table"):
+        removal_effects(paths)
+
+
+def test_a_column_that_is_there_twice_is_refused() -> None:
+    good = pd.DataFrame(_GOOD)
+    with pytest.raises(UsageError, match="conversions more than once"):
+        removal_effects(pd.concat([good, good[["conversions"]]], axis=1))
+
+
+@pytest.mark.parametrize("options", [{"half_life_days": "7"}, {"half_life_days": None}, {"order": 2.0}, {"order": "2"}])
+def test_options_that_are_no_such_numbers_are_refused(options: dict[str, Any]) -> None:
+    for model in ("time_decay", "markov"):
+        with pytest.raises(UsageError, match=next(iter(options))):
+            attribute(pd.DataFrame(_GOOD), model=model, **options)
+
+
+@pytest.mark.parametrize("model", ALL_MODELS)
+def test_columns_of_other_kinds_say_the_same(model: str) -> None:
+    good = pd.DataFrame(_GOOD)
+    other = good.astype({"path": "category", "conversions": "Int64", "nulls": "object"})
+    pd.testing.assert_frame_equal(attribute(other, model=model), attribute(good, model=model))
 
 
 _NAMES = st.sampled_from(["search", "map", "video", "direct"])
