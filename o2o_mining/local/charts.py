@@ -173,6 +173,26 @@ def k_factors(rates: pd.DataFrame) -> go.Figure:
     return figure
 
 
+def brought_by_month(joined: pd.DataFrame) -> go.Figure:
+    """Draw how many customers joined by a friend each month, those brought by accounts of rings apart.
+
+    Parameters
+    ----------
+    joined
+        ``month, of_ring, customers``.
+    """
+    figure = go.Figure()
+    for of_ring, name, colour in ((False, "by a friend", "#457b9d"), (True, "by an account of a ring", _KINDS["ring"])):
+        rows = joined[joined["of_ring"] == of_ring].sort_values("month")
+        figure.add_bar(x=rows["month"], y=rows["customers"], name=name, marker={"color": colour})
+    figure.update_layout(
+        title=f"Customers brought by others, by month of joining: {int(joined['customers'].sum()):,} in all",
+        barmode="stack", xaxis={"title": "joined", "type": "category", "categoryorder": "category ascending"},
+        yaxis={"title": "customers"},
+    )  # fmt: skip
+    return figure
+
+
 def _tiles(
     figure: go.Figure, cells: pd.DataFrame, value: np.ndarray, origin: tuple[float, float], what: str, *,
     visible: bool = True,

@@ -90,8 +90,7 @@ def referrers(people: pd.DataFrame, rings: pd.DataFrame) -> pd.DataFrame:
     >>> referrers(people, pd.DataFrame(columns=["customer_id", "ring_id"]))[["referrer_id", "cycle_days"]].values[0]
     array(['a', 2.0], dtype=object)
     """
-    brought = people.dropna(subset=["referrer_id"])
-    brought = brought[brought["referrer_id"] != brought["customer_id"]]
+    brought = _brought(people)
     cycle = _cycles(brought, people)
     each = brought.assign(cycle_days=cycle, active=brought["recent"] > 0).groupby("referrer_id")
     found = each.agg(
@@ -103,6 +102,33 @@ def referrers(people: pd.DataFrame, rings: pd.DataFrame) -> pd.DataFrame:
     found["ring_id"] = rings.drop_duplicates("customer_id").set_index("customer_id")["ring_id"].reindex(found.index)
     found["is_ring"] = found["ring_id"].notna()
     return found.reset_index()
+
+
+def joined_by_month(people: pd.DataFrame, rings: pd.DataFrame) -> pd.DataFrame:
+    """Return how many customers others brought by month of joining, those brought by accounts of rings apart.
+
+    Parameters
+    ----------
+    people
+        As `newcomers` gives them.
+    rings
+        ``customer_id, ring_id`` of the accounts of rings.
+
+    Returns
+    -------
+    DataFrame
+        ``month, of_ring, customers``; who joined nobody knows when is left out.
+    """
+    brought = _brought(people).dropna(subset=["joined_at"])
+    month = pd.to_datetime(brought["joined_at"]).dt.strftime("%Y-%m")
+    counted = brought.assign(month=month, of_ring=brought["referrer_id"].isin(rings["customer_id"]))
+    return counted.groupby(["month", "of_ring"], as_index=False).agg(customers=("customer_id", "size"))
+
+
+def _brought(people: pd.DataFrame) -> pd.DataFrame:
+    """Return those whom somebody brought; nobody brings themselves."""
+    named = people.dropna(subset=["referrer_id"])
+    return named[named["referrer_id"] != named["customer_id"]]
 
 
 def referral_rates(people: pd.DataFrame, *, as_of: date, since: pd.Timestamp) -> pd.DataFrame:
@@ -124,8 +150,7 @@ def referral_rates(people: pd.DataFrame, *, as_of: date, since: pd.Timestamp) ->
     """
     if people["referrer_id"].isna().all():
         return pd.DataFrame()
-    brought = people.dropna(subset=["referrer_id"])
-    brought = brought[brought["referrer_id"] != brought["customer_id"]]
+    brought = _brought(people)
     friends = brought.groupby("referrer_id").size()
     cycle = _cycles(brought, people).groupby(brought["referrer_id"]).apply(list)
     rows = people.assign(

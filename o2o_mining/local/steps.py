@@ -11,11 +11,11 @@ import pyarrow as pa
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.contracts.local import KINDS
 from o2o_mining.engine.base import Engine, StepReport
-from o2o_mining.local.charts import catchment_map, decay_curves, k_factors, money_at_risk, site_map
+from o2o_mining.local.charts import brought_by_month, catchment_map, decay_curves, k_factors, money_at_risk, site_map
 from o2o_mining.local.evidence import evidence_text
 from o2o_mining.local.forensics import LEAST_USES, at_risk, coupon_findings, people_of
 from o2o_mining.local.markets import Market, by_category, catchments, decays, put_together
-from o2o_mining.local.referrals import ALL, newcomers, referral_rates, referrers
+from o2o_mining.local.referrals import ALL, joined_by_month, newcomers, referral_rates, referrers
 from o2o_mining.local.sites import hexagons, store_sites
 from o2o_mining.local.uses import accounts, used_coupons, uses_of
 from o2o_mining.local.visits import homes, store_customers, store_visits
@@ -144,6 +144,7 @@ def build_referrals(engine: Engine, *, as_of: date) -> list[StepReport]:
     brought = referrers(people, rings)
     since = pd.Timestamp(engine.execute(purchases.purchased_at.min()))
     rates = referral_rates(people[~people["customer_id"].isin(rings["customer_id"])], as_of=as_of, since=since)
+    joined = joined_by_month(people, rings)
     count = {
         name: engine.write(name, _as_rows(name, frame), as_of=as_of)
         for name, frame in (("referrals", brought), ("referral_rates", rates))
@@ -159,6 +160,7 @@ def build_referrals(engine: Engine, *, as_of: date) -> list[StepReport]:
         StepReport(
             "referrals", count["referrals"], notes=tuple(notes),
             figures={"referrers": len(brought), "of rings": int(brought["is_ring"].sum())},
+            charts={"brought_by_month": lambda: brought_by_month(joined)} if len(joined) else {},
         ),
         StepReport(
             "referral_rates", count["referral_rates"], figures=figures,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from o2o_mining.attribution.charts.budget import marginal_returns, response_curves
 from o2o_mining.attribution.charts.credit import (
+    booked_by_month,
     campaign_returns,
     channel_parts,
     models_side_by_side,
@@ -15,6 +16,7 @@ from o2o_mining.attribution.charts.effects import campaign_effects, cumulative_e
 from o2o_mining.attribution.charts.outcomes import funnel_by_channel, store_beside_delivery, three_sides
 
 __all__ = [
+    "booked_by_month",
     "campaign_effects",
     "campaign_returns",
     "channel_parts",

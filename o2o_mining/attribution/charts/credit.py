@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
+from plotly.colors import qualitative
 
 from o2o_mining.contracts.attribution import MODELS, NO_CAMPAIGN
 
@@ -52,6 +53,40 @@ def _labelled(model: str, revenue: float, compared: float) -> str:
     if model == _COMPARED or not compared or compared != compared:
         return model
     return f"{model} {revenue / compared - 1:+.1%}"
+
+
+def booked_by_month(booked: pd.DataFrame, *, model: str) -> go.Figure:
+    """Draw the money credited to each channel by month, and below the line what was taken back.
+
+    Parameters
+    ----------
+    booked
+        ``month`` (its first day), ``channel``, ``credited``, ``taken_back`` (negative), in order of months.
+    model
+        The model, for the title.
+    """
+    figure = go.Figure()
+    largest = booked.groupby("channel")["credited"].sum().sort_values(ascending=False, kind="stable")
+    for number, channel in enumerate(largest.index[:_MOST_BARS]):
+        rows = booked[booked["channel"] == channel]
+        colour = qualitative.Plotly[number % len(qualitative.Plotly)]
+        for kind in ("credited", "taken_back"):
+            figure.add_bar(
+                x=rows["month"],
+                y=rows[kind],
+                name=channel,
+                legendgroup=channel,
+                showlegend=kind == "credited",
+                marker={"color": colour, "opacity": 1.0 if kind == "credited" else 0.5},
+                hovertemplate=f"{channel}, {kind.replace('_', ' ')}, %{{x|%Y-%m}}: %{{y:,.2f}}<extra></extra>",
+            )
+    figure.update_layout(
+        title=f"Money credited by month and channel, and taken back by refunds, {model}",
+        barmode="relative",
+        xaxis={"title": "month"},
+        yaxis={"title": "money"},
+    )
+    return figure
 
 
 def campaign_returns(campaigns: pd.DataFrame, *, model: str) -> go.Figure:

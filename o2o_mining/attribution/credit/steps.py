@@ -12,6 +12,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from o2o_mining.attribution.charts import (
+    booked_by_month,
     campaign_returns,
     channel_parts,
     models_side_by_side,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 SHOWN_MODEL = "linear"
+_BOOKED_MODEL = "last"
 _SHOWN_ROWS = 30
 _JOURNEYS = ("purchases", "journeys", "journey_touches")
 
@@ -61,6 +63,7 @@ def build_attribution_ledger(engine: Engine, *, settings: Settings) -> StepRepor
         )
         .order_by(["model", "kind"])
     )
+    months = _months(engine, booked)
     notes = [] if rows else ["no purchase is known: the ledger is empty"]
     if lack := engine.absence("touches"):
         notes.append(f"feed touches is {lack}: what carries no campaign or known code is credited to direct")
@@ -74,6 +77,7 @@ def build_attribution_ledger(engine: Engine, *, settings: Settings) -> StepRepor
             "lookback_days": settings.lookback_days,
         },
         samples={"Booked by model; every model adds up to the same": totals},
+        charts={"booked_by_month": lambda: booked_by_month(months, model=_BOOKED_MODEL)} if rows else {},
     )
 
 
@@ -266,6 +270,18 @@ def _known_ledger(engine: Engine, events: Mapping[str, ir.Table]) -> ir.Table:
 def _booked(totals: pd.DataFrame, kind: str) -> int:
     """Return how many purchases are booked with a kind: by their last touch each is one entry."""
     return int(totals["entries"][(totals["kind"] == kind) & (totals["model"] == "last")].sum())
+
+
+def _months(engine: Engine, booked: ir.Table) -> pd.DataFrame:
+    """Return the money that one model books to each channel by month, as float, to be looked at only."""
+    rows = booked.filter(booked.model == _BOOKED_MODEL)
+    amount = rows.amount.cast("float64").fill_null(0.0)
+    is_credit = rows.kind == "credit"
+    summed = rows.group_by(month=rows.credited_at.truncate("M"), channel=rows.channel).aggregate(
+        credited=amount.sum(where=is_credit).fill_null(0.0), taken_back=amount.sum(where=~is_credit).fill_null(0.0)
+    )
+    months: pd.DataFrame = engine.execute(summed.order_by(["month", "channel"]))
+    return months
 
 
 def _shown(engine: Engine, level: str, *, as_of: date) -> pd.DataFrame:

@@ -46,6 +46,9 @@ def test_the_ledger_is_written_and_summed_up(engine: DuckDBEngine) -> None:
     (totals,) = report.samples.values()
     assert set(map(str, totals.loc[totals["kind"] == "credit", "amount"])) == {"20.00"}
     assert set(map(str, totals.loc[totals["kind"] == "refund", "amount"])) == {"-4.00"}
+    # By the last touch: o:1 is the map's, and so is its refund; o:2 has no touch.
+    bars = {(bar.name, bar.showlegend): list(bar.y) for bar in _drawn(report, "booked_by_month")}
+    assert bars == {("direct", True): [10], ("direct", False): [0], ("map", True): [10], ("map", False): [-4]}
 
 
 def test_campaign_attribution_is_written_and_drawn(engine: DuckDBEngine) -> None:

@@ -187,6 +187,8 @@ def test_what_is_counted_of_those_who_bring_others(engine: DuckDBEngine) -> None
     assert counted[:2] == [[4, 2, 2, 0.5], [2, 1, 2, 1.0]]
     assert set(rates["label"]) == {"refused"}
     assert reports[1].figures["k_factor"] == 0.5
+    friends, flagged = reports[0].charts["brought_by_month"]().data
+    assert (list(friends.x), list(friends.y), list(flagged.y)) == (["2024-01", "2024-02"], [1, 1], [])
 
 
 def test_those_brought_are_compared_with_others_alike(engine: DuckDBEngine) -> None:
@@ -209,9 +211,11 @@ def test_rings_are_flagged_and_left_out_of_the_rates(engine: DuckDBEngine) -> No
     people, uses = ring()
     others = [person(f"h{n:02}") for n in range(60)]
     mined(engine, {"coupon_lifecycle": [*honest(), *uses], "customers": [*people, *others]})
-    build_referrals(engine, as_of=AS_OF)
+    report, _ = build_referrals(engine, as_of=AS_OF)
     referrals = engine.execute(engine.slice("referrals", AS_OF))
     assert referrals["is_ring"].all()
+    drawn: Any = report.charts["brought_by_month"]()
+    assert [sum(bar.y) for bar in drawn.data] == [0, referrals["referred"].sum()]
     assert set(referrals["ring_id"]) == {"ring:x0:m0"}
     assert engine.execute(engine.slice("referral_rates", AS_OF)).empty  # nobody honest brought anybody
 
