@@ -29,6 +29,7 @@ _RANGES = {
     "churn_horizon_days": (1, inf),
     "forecast_days": (1, inf),
     "offers_per_customer": (1, inf),
+    "merchant_offers_cap": (0, inf),
     "global_holdout_share": (0, 0.5),
     "campaign_holdout_share": (0, 0.9),
     "max_contacts_7d": (0, inf),
@@ -86,6 +87,8 @@ class Settings:
         Largest false discovery rate of the rules published.
     offers_per_customer
         Most offers that a plan sends to one customer.
+    merchant_offers_cap
+        Most offers that a plan sends for one merchant; rules of the scorecards lower and raise it.
     global_holdout_share, campaign_holdout_share
         Share of the customers kept without any offer, and without the offer of a campaign.
     holdout_salt
@@ -140,6 +143,7 @@ class Settings:
     rules_max_items: int = 3
     rules_max_q: float = 0.02
     offers_per_customer: int = 1
+    merchant_offers_cap: int = 10_000
     global_holdout_share: float = 0.02
     campaign_holdout_share: float = 0.1
     holdout_salt: str = "holdout"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from o2o_mining.contracts.offers import EXCLUSIONS
 from o2o_mining.offers.allocation import allocated
+from o2o_mining.offers.caps import LOWER, merchant_limits, rooms_beyond
 from o2o_mining.offers.power import pilot_size
 from o2o_mining.offers.problem import LARGEST
 from o2o_mining.offers.rounding import Effort
@@ -52,6 +53,8 @@ class Plan:
         How far the allocation by the weights may at most be from the best.
     pilots
         By campaign without causal data: customers that each arm needs, and customers who can take part.
+    full
+        The merchants for whom no more is sent because their cap is reached.
     curve
         One row a share of the budgets: ``budget_percent, budget, expected_cost, expected_value``.
     """
@@ -64,11 +67,17 @@ class Plan:
     served: str | None
     gap: float
     pilots: Mapping[str, tuple[int, int]]
+    full: tuple[str, ...]
     curve: pd.DataFrame
 
 
 def make_plan(
-    candidates: pd.DataFrame, *, budgets: Mapping[str, float], capacities: Mapping[str, int], settings: Settings
+    candidates: pd.DataFrame,
+    *,
+    budgets: Mapping[str, float],
+    capacities: Mapping[str, int],
+    actions: Mapping[str, str],
+    settings: Settings,
 ) -> Plan:
     """Make the plan of a day.
 
@@ -84,8 +93,10 @@ def make_plan(
         Money left by campaign; ``math.inf`` for no limit.
     capacities
         Pieces left by coupon; coupons not named have no limit.
+    actions
+        What the rules of the scorecards do, by merchant: some lower or raise its cap.
     settings
-        Offers per customer, weights.
+        Offers per customer, offers per merchant, weights.
     """
     table = candidates.sort_values([*PAIR, "coupon_id"], ignore_index=True)
     pilots = _pilots(table, settings)
@@ -95,31 +106,70 @@ def make_plan(
     table["reason"] = _spoken_against(table)
     table["reason"] = table["reason"].mask((table["reason"] == "") & _left_out_of_pilot(table, pilots), "no_capacity")
     open_ones = table[table["reason"] == ""]
-    chosen, gap = allocated_fairly(open_ones, budgets, capacities, settings.offers_per_customer)
-    for_one = {side: _for_one_side(open_ones, side, budgets, capacities, settings) for side in SIDES}
-    alternatives = {side: _sides(table.loc[places]) for side, places in for_one.items()}
-    served = better_for_all(_sides(table.loc[chosen]), alternatives)
+    raised = {merchant: action for merchant, action in actions.items() if action != LOWER}
+    limits = merchant_limits(open_ones.iloc[:0], raised, settings.merchant_offers_cap)
+    planned = _capped(open_ones, budgets, capacities, limits, settings)
+    if raised != actions:
+        usual = _sent(open_ones.loc[planned.chosen])
+        limits = merchant_limits(usual, actions, settings.merchant_offers_cap)
+        planned = _capped(open_ones, budgets, capacities, limits, settings)
+    for_one = {
+        side: _capped(
+            open_ones.assign(expected_value=open_ones[f"value_{side}"]), budgets, capacities, limits, settings,
+            effort=Effort.QUICK,
+        )
+        for side in SIDES
+    }  # fmt: skip
+    alternatives = {side: _sides(table.loc[one.chosen]) for side, one in for_one.items()}
+    served = better_for_all(_sides(table.loc[planned.chosen]), alternatives)
+    taken = for_one[served] if served else planned
     table["chosen"] = False
-    table.loc[for_one[served] if served else chosen, "chosen"] = True
-    sent = table[table["chosen"] & (table["held"] == "")]
+    table.loc[taken.chosen, "chosen"] = True
+    sent = _sent(table[table["chosen"]])
     return Plan(
-        _ranked(sent), _holdouts(table), _exclusions(table, capacities), _sides(sent), alternatives, served,
-        gap, pilots,
-        budget_curve(open_ones[open_ones["held"] == ""], budgets, capacities, settings.offers_per_customer),
+        _ranked(sent), _holdouts(table), _exclusions(table, budgets, taken.capacities), _sides(sent), alternatives,
+        served, planned.gap, pilots, taken.full,
+        budget_curve(_sent(open_ones), budgets, taken.capacities, settings.offers_per_customer),
     )  # fmt: skip
 
 
-def _for_one_side(
-    open_ones: pd.DataFrame,
-    side: str,
+@dataclass(frozen=True)
+class _Capped:
+    """The rows chosen, the gap, what capacities the merchants' caps leave, and the merchants whose cap is reached."""
+
+    chosen: pd.Index
+    gap: float
+    capacities: Mapping[str, int]
+    full: tuple[str, ...]
+
+
+def _capped(
+    table: pd.DataFrame,
     budgets: Mapping[str, float],
     capacities: Mapping[str, int],
+    limits: Mapping[str, int],
     settings: Settings,
-) -> pd.Index:
-    """Return the rows that would be chosen if only one side counted."""
-    valued = open_ones.assign(expected_value=open_ones[f"value_{side}"])
-    chosen, _ = allocated_fairly(valued, budgets, capacities, settings.offers_per_customer, effort=Effort.QUICK)
-    return chosen
+    *,
+    effort: Effort = Effort.NEAR,
+) -> _Capped:
+    """Choose under the caps of merchants, too.
+
+    A merchant for whom too much is sent has its coupons limited to their shares of its cap, and all is chosen anew. Its
+    coupons together then keep the cap, so every merchant is limited once at most.
+    """
+    merchants = dict(zip(table["coupon_id"], table["merchant_id"], strict=True))
+    full: set[str] = set()
+    while True:
+        chosen, gap = allocated_fairly(table, budgets, capacities, settings.offers_per_customer, effort=effort)
+        rooms = rooms_beyond(_sent(table.loc[chosen]), merchants, limits, settings.merchant_offers_cap)
+        if not rooms:
+            return _Capped(chosen, gap, capacities, tuple(sorted(full)))
+        capacities = {**capacities, **rooms}
+        full |= {merchants[coupon] for coupon in rooms}
+
+
+def _sent(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["held"] == ""]
 
 
 def _spoken_against(table: pd.DataFrame) -> NDArray[np.object_]:
@@ -217,6 +267,8 @@ def _off_the_mark(chosen: pd.DataFrame, budgets: Mapping[str, float], planned: M
 
 def _within(chosen: pd.DataFrame, budgets: Mapping[str, float], capacities: Mapping[str, int]) -> pd.Index:
     """Drop the offers of least value for their cost, sent or held out alike, until what is sent keeps the limits."""
+    if chosen.empty:
+        return chosen.index
     density = chosen["value"] / chosen["cost"].where(chosen["cost"] > 0, 1e-9)
     order = chosen.assign(density=density).sort_values(
         ["density", "customer_id", "offer_id"], ascending=[False, True, True]
@@ -247,15 +299,20 @@ def _holdouts(table: pd.DataFrame) -> pd.DataFrame:
     return held.groupby(PAIR, sort=True).agg(kind=("kind", "first"), would_be_sent=("chosen", "any")).reset_index()
 
 
-def _exclusions(table: pd.DataFrame, capacities: Mapping[str, int]) -> pd.DataFrame:
+def _exclusions(table: pd.DataFrame, budgets: Mapping[str, float], capacities: Mapping[str, int]) -> pd.DataFrame:
     """Say why a customer gets no offer of a campaign: what stopped the offer that came furthest."""
     got = table.loc[table["chosen"], "customer_id"].unique()
-    given = table[table["chosen"] & (table["held"] == "")].groupby("coupon_id").size()
+    sent = _sent(table[table["chosen"]])
+    given = sent.groupby("coupon_id").size()
     scarce = [coupon for coupon, room in capacities.items() if given.get(coupon, 0) >= room]
+    # A piece may be left as more of those held out would have got one than their share; money is then not what lacks.
+    spent = sent.groupby("campaign_id")["expected_cost"].sum()
+    left = table["campaign_id"].map({name: money - spent.get(name, 0.0) for name, money in budgets.items()})
+    paid = table["coupon_id"].isin(list(capacities)) & (table["expected_cost"] <= left)
     lost = np.where(
         table["customer_id"].isin(got),
         "other_offer",
-        np.where(table["coupon_id"].isin(scarce), "no_capacity", "out_of_budget"),
+        np.where(table["coupon_id"].isin(scarce) | paid, "no_capacity", "out_of_budget"),
     )
     reason = table["reason"].where(table["reason"] != "", pd.Series(lost, index=table.index))
     free = table.assign(place=reason.map({code: place for place, code in enumerate(EXCLUSIONS)}))
@@ -266,7 +323,7 @@ def _exclusions(table: pd.DataFrame, capacities: Mapping[str, int]) -> pd.DataFr
 
 
 def _sides(chosen: pd.DataFrame) -> dict[str, float]:
-    sent = chosen[chosen["held"] == ""]
+    sent = _sent(chosen)
     return {side: round(math.fsum(sent[f"value_{side}"]), 2) for side in SIDES}
 
 

@@ -13,12 +13,14 @@ from o2o_mining.engine.base import StepReport
 from o2o_mining.engine.consent import MARKETING, last_words
 from o2o_mining.engine.portable import moment, share
 from o2o_mining.offers import eligibility, money
+from o2o_mining.offers.caps import LOWER, RAISE
 from o2o_mining.offers.charts import value_by_budget
 from o2o_mining.offers.planning import Plan, make_plan
 from o2o_mining.offers.reasons import reason_codes, reason_text
 from o2o_mining.offers.value import SIDES, valued
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from o2o_mining.core.settings import Settings
@@ -54,15 +56,21 @@ def build_targeted_offers(engine: Engine, *, as_of: date, settings: Settings) ->
             StepReport(name, _write(engine, name, pd.DataFrame(), as_of), notes=tuple(notes) if not place else ())
             for place, name in enumerate(_PLAN)
         ]
+    actions = _actions(engine, as_of, notes)
+    candidates["promise_gap"] = candidates["merchant_id"].map(actions) == _PAUSE
     coupons = _coupon_values(engine, as_of, settings)
     valued(candidates, coupons, _worth_later(engine, as_of), settings)
     plan = make_plan(
         candidates,
         budgets=_budgets_left(engine, offers, candidates, as_of),
         capacities=_pieces_left(engine, offers, as_of),
+        actions=actions,
         settings=settings,
     )
     notes += _notes(plan, coupons.loc[candidates["coupon_id"].unique()], settings)
+    notes += _caps(
+        plan, {name: actions[name] for name in candidates["merchant_id"].unique() if name in actions}, settings
+    )
     return _reports(engine, plan, coupons, as_of, settings, notes)
 
 
@@ -97,19 +105,21 @@ def _candidates(
         as_of=as_of,
     )
     frame: pd.DataFrame = engine.execute(made)
-    frame["promise_gap"] = frame["merchant_id"].isin(_paused(engine, as_of, notes))
     if settings.assumed_consent:
         notes.append("consent to marketing is assumed where no word says otherwise (setting assumed_consent)")
     return frame
 
 
-def _paused(engine: Engine, as_of: date, notes: list[str]) -> list[str]:
-    """Return the merchants whose offers wait until they keep their promises, as the rules of the scorecards have it."""
+def _actions(engine: Engine, as_of: date, notes: list[str]) -> dict[str, str]:
+    """Return what the rules of the scorecards do, by merchant."""
     if as_of not in engine.slices(_SCORECARDS):
-        notes.append(f"no slice of merchant_scorecards of {as_of}: no merchant's offers wait for its promise gap")
-        return []
+        notes.append(
+            f"no slice of merchant_scorecards of {as_of}: no merchant's offers wait for its promise gap, no cap changes"
+        )
+        return {}
     cards = engine.slice(_SCORECARDS, as_of)
-    return list(engine.execute(cards.filter(cards.action_code == _PAUSE).select("merchant_id"))["merchant_id"])
+    found = engine.execute(cards.filter(cards.action_code.notnull()).select("merchant_id", "action_code"))
+    return dict(zip(found["merchant_id"], found["action_code"], strict=True))
 
 
 def _coupon_values(engine: Engine, as_of: date, settings: Settings) -> pd.DataFrame:
@@ -194,6 +204,19 @@ def _notes(plan: Plan, coupons: pd.DataFrame, settings: Settings) -> list[str]:
             f"the plan for the {plan.served} alone is worth more to all three sides than the one by the weights and "
             "was taken; look at the weights"
         )
+    return notes
+
+
+def _caps(plan: Plan, actions: Mapping[str, str], settings: Settings) -> list[str]:
+    """Say whose caps the rules change, and which caps are reached."""
+    cap, notes = settings.merchant_offers_cap, []
+    lowered, raised = (sorted(name for name, done in actions.items() if done == code) for code in (LOWER, RAISE))
+    if lowered:
+        notes.append(f"half of what would be sent for {', '.join(lowered)}: the rules lower the cap (lower_cap)")
+    if raised:
+        notes.append(f"up to {2 * cap:,} offers for {', '.join(raised)}: the rules raise the cap (raise_cap)")
+    if reached := [name for name in plan.full if name not in (*lowered, *raised)]:
+        notes.append(f"the cap of {cap:,} offers (setting merchant_offers_cap) is reached for {', '.join(reached)}")
     return notes
 
 

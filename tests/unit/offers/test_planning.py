@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ def marked(customers: int = 200, *, seed: int = 0, basis: str = "experiment", li
     coupons = [("g0", "k0"), ("g0", "k1"), ("g1", "k2"), ("g2", "k3")]
     rows = [(g, k, f"c{i:04d}") for g, k in coupons for i in range(customers)]
     table = pd.DataFrame(rows, columns=["campaign_id", "coupon_id", "customer_id"])
+    table["merchant_id"] = table["campaign_id"].str.replace("g", "m")
     n = len(table)
     for mark in ("no_consent", "fatigue", "do_not_disturb", "promise_gap", "not_eligible"):
         table[mark] = rng.random(n) < likely
@@ -52,13 +54,18 @@ def marked(customers: int = 200, *, seed: int = 0, basis: str = "experiment", li
 
 
 def plan_of(
-    table: pd.DataFrame, budgets: Mapping[str, float] | None = None, capacities: Mapping[str, int] | None = None
+    table: pd.DataFrame,
+    budgets: Mapping[str, float] | None = None,
+    capacities: Mapping[str, int] | None = None,
+    actions: Mapping[str, str] | None = None,
+    **told: Any,
 ) -> Plan:
     return make_plan(
         table,
         budgets=budgets or {"g0": 20.0, "g1": 5.0, "g2": math.inf},
         capacities=capacities or {},
-        settings=Settings(),
+        actions=actions or {},
+        settings=Settings(**told),
     )
 
 
@@ -130,6 +137,28 @@ def test_who_gets_another_offer_and_whose_coupon_is_gone_is_told_so() -> None:
     assert pairs(plan.targeted) == [("g1", "c0000")]
     told = dict(zip(pairs(plan.exclusions), plan.exclusions["reason_code"], strict=True))
     assert told == {("g1", "c0001"): "no_capacity", ("g2", "c0000"): "other_offer", ("g2", "c0001"): "no_capacity"}
+
+
+def test_a_lowered_cap_halves_what_is_sent_for_the_merchant_and_leaves_the_rest_to_others() -> None:
+    table, ample = marked(300, seed=4, likely=0.0), dict.fromkeys(("g0", "g1", "g2"), 1e6)
+    usual, lowered = plan_of(table, ample), plan_of(table, ample, actions={"m0": "lower_cap", "m1": "notify"})
+    before, after = (plan.targeted["merchant_id"].value_counts() for plan in (usual, lowered))
+    assert before["m0"] > 50
+    assert before["m0"] // 2 - 10 <= after["m0"] <= before["m0"] // 2  # a draw of those held out may take some
+    assert after["m1"] + after["m2"] > before["m1"] + before["m2"]
+    told = lowered.exclusions.query("campaign_id == 'g0'")["reason_code"].value_counts()
+    assert set(told.index) == {"other_offer", "no_value", "no_capacity"}  # there is money enough
+    assert lowered.full == ("m0",)
+
+
+def test_no_plan_sends_more_than_its_cap_for_a_merchant_and_a_raised_cap_is_twice_that() -> None:
+    table, ample = marked(200, seed=5, likely=0.0), dict.fromkeys(("g0", "g1", "g2"), math.inf)
+    usual = plan_of(table, ample, merchant_offers_cap=20)
+    raised = plan_of(table, ample, actions={"m0": "raise_cap"}, merchant_offers_cap=20)
+    before, after = (plan.targeted["merchant_id"].value_counts() for plan in (usual, raised))
+    assert before.max() <= 20 < after["m0"] <= 40
+    assert after[["m1", "m2"]].max() <= 20
+    assert plan_of(table, ample, merchant_offers_cap=0).targeted.empty
 
 
 def test_without_causal_data_a_pilot_of_the_size_it_needs_is_drawn_by_lot() -> None:

@@ -168,6 +168,39 @@ def test_offers_of_a_merchant_that_is_stopped_wait() -> None:
     assert excluded(merchant_scorecards=[_scorecard("tea", "notify"), _scorecard("spa", "pause_offers")]) == {}
 
 
+def test_a_lowered_cap_halves_the_offers_of_a_merchant_and_a_raised_one_doubles_its_cap() -> None:
+    def sent(action: str | None, cap: int = 10_000) -> tuple[int, set[str], str]:
+        engine = shop(campaigns=[_campaign(budget=None)], merchant_scorecards=[_scorecard("tea", action)])
+        notes = planned(engine, replace(NOBODY_HELD_OUT, merchant_offers_cap=cap))[0].notes
+        told = set(rows_of(engine, "offer_exclusions")["reason_code"])
+        return len(rows_of(engine, "targeted_offers")), told, "; ".join(note for note in notes if " cap" in note)
+
+    full = "the cap of 7 offers (setting merchant_offers_cap) is reached for tea"
+    assert sent(None) == (20, set(), "")
+    assert sent("notify") == (20, set(), "")
+    assert sent("lower_cap") == (
+        10, {"no_capacity"}, "half of what would be sent for tea: the rules lower the cap (lower_cap)",
+    )  # fmt: skip
+    assert sent(None, cap=7) == (7, {"no_capacity"}, full)
+    assert sent("lower_cap", cap=7)[0] == 3
+    raised = "up to 14 offers for tea: the rules raise the cap (raise_cap)"
+    assert sent("raise_cap", cap=7) == (14, {"no_capacity"}, raised)
+
+
+def test_a_lowered_cap_holds_for_all_coupons_of_a_merchant_together() -> None:
+    coupons = [
+        {"coupon_id": k, "merchant_id": "tea", "campaign_id": "spring", "kind": "fixed", "discount": 5.0} for k in "kl"
+    ]
+    scores = [score(who, "k" if place < 13 else "l") for place, who in enumerate(PEOPLE)]
+    scores += [score(who, "l", uplift=0.045) for who in PEOPLE[:13]]  # who loses the one is not sent the other
+    engine = shop(
+        campaigns=[_campaign(budget=None)], coupons=coupons, response_scores=scores,
+        merchant_scorecards=[_scorecard("tea", "lower_cap")],
+    )  # fmt: skip
+    planned(engine)
+    assert rows_of(engine, "targeted_offers")["coupon_id"].value_counts().to_dict() == {"k": 6, "l": 4}
+
+
 def test_a_stock_is_not_promised_twice() -> None:
     coupon = {
         "coupon_id": "k", "merchant_id": "tea", "campaign_id": "spring", "kind": "fixed", "discount": 5.0, "stock": 5,
