@@ -333,7 +333,7 @@ BUDGET_ADVICE = Table(
         _opt("marginal_return", "double", "Net revenue that one more unit of money in a typical week brings."),
         _opt("marginal_return_low", "double", "Lower end at 95 %."),
         _opt("marginal_return_high", "double", "Upper end at 95 %."),
-        Column("break_even_return", "double", "Marginal return that pays: one over the margin of a sale.", low=1),
+        Column("break_even_return", "double", "Marginal return that pays: one over the margin of what it sold.", low=1),
         Column("advice", "text", "What to do with the budget.", allowed=("raise", "lower", "test")),
         Column("at_stake", "money", "Money spent times what is not known of its return.", low=0),
         Column("test_rank", "int", "1 for the channel that an experiment should look at next.", low=1),

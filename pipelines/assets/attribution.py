@@ -46,7 +46,7 @@ def assets(days: Days) -> list[dg.AssetsDefinition]:
             days=days,
         ),
         table_assets(
-            {"budget_advice": [*known, "incrementality", "campaigns", "campaign_costs", "touches"]},
+            {"budget_advice": [*known, "incrementality", "campaigns", "campaign_costs", "touches", "merchants"]},
             lambda house, day: budget_steps.build_budget_advice(house.engine, as_of=day, settings=house.settings),
             name="budget_advice",
             days=days,

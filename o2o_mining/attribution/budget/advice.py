@@ -7,7 +7,9 @@ The bends of channels are drawn towards their mean, since a few dozen weeks tell
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -116,7 +118,14 @@ def channel_scales(credit: pd.DataFrame, ratios: Pooled | None) -> dict[str, Sca
     return scales
 
 
-def advised(weekly: pd.DataFrame, scales: dict[str, Scale], *, margin_share: float, seed: int = 0) -> Budget:
+def advised(
+    weekly: pd.DataFrame,
+    scales: dict[str, Scale],
+    *,
+    margin_share: float,
+    margin_shares: Mapping[str, float] = MappingProxyType({}),
+    seed: int = 0,
+) -> Budget:
     """Advise on the budget of each channel with spending.
 
     Parameters
@@ -127,6 +136,8 @@ def advised(weekly: pd.DataFrame, scales: dict[str, Scale], *, margin_share: flo
         As ``channel_scales`` gives them; empty where there is no experiment at all.
     margin_share
         What a merchant keeps of one unit of net revenue: its inverse is the marginal return that pays.
+    margin_shares
+        The same by channel, of those where it is known.
     seed
         Of the draws.
 
@@ -136,7 +147,10 @@ def advised(weekly: pd.DataFrame, scales: dict[str, Scale], *, margin_share: flo
         One row per channel that money was spent on.
     """
     spending = {str(name): rows for name, rows in weekly.groupby("channel") if (rows["spent"] > 0).any()}
-    plain = {name: _plain(name, rows, scales, 1 / margin_share) for name, rows in sorted(spending.items())}
+    plain = {
+        name: _plain(name, rows, scales, 1 / margin_shares.get(name, margin_share))
+        for name, rows in sorted(spending.items())
+    }
     fitted = {name: drawn(*_weeks(spending[name]), seed=seed) for name, row in plain.items() if row.reason_code is None}
     curves: dict[str, Curve] = {}
     if fitted:

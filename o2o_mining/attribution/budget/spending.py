@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _WEEK_DAYS = 7
+_MILLION = 1_000_000
 
 
 def weekly_returns(known: Known, *, as_of: date, lookback_days: int, model: str) -> ir.Table:
@@ -45,6 +46,40 @@ def weekly_returns(known: Known, *, as_of: date, lookback_days: int, model: str)
     return rows.group_by(["channel", "week"]).aggregate(
         spent_cents=rows.spent_cents.sum().cast("int64"), net_cents=rows.net_cents.sum().cast("int64")
     )
+
+
+def channel_margins(known: Known, merchants: ir.Table, *, model: str, default_share: float) -> ir.Table:
+    """One channel whose campaigns are credited with money: what merchants keep of one unit of it.
+
+    Parameters
+    ----------
+    known
+        The tables looked at.
+    merchants
+        The feed.
+    model
+        The touch-level model.
+    default_share
+        Stands in where a merchant names no margin.
+
+    Returns
+    -------
+    ibis.Table
+        ``channel``, ``margin_share``: the mean over the merchants of the purchases, weighted by the money credited.
+    """
+    sold = known.purchases.select("purchase_id", "merchant_id")
+    own = merchants.select(seller_id="merchant_id", own_share="margin_share")
+    entries = known.ledger.filter(
+        known.ledger.model == model, known.ledger.kind == "credit", known.ledger.campaign_id.notnull()
+    )
+    met = entries.inner_join(sold, "purchase_id").left_join(own, ibis._.merchant_id == own.seller_id)
+    rows = met.select(
+        "channel", cents=to_cents(met.amount).fill_null(0), share=met.own_share.cast("float64").fill_null(default_share)
+    )
+    # Whole cents by whole millionths: sums of floats would depend on the order of the rows.
+    kept = (rows.cents * (rows.share * _MILLION).round().cast("int64")).sum().cast("float64") / _MILLION
+    shares = rows.group_by("channel").aggregate(margin_share=kept / rows.cents.sum().nullif(0).cast("float64"))
+    return shares.filter(shares.margin_share > 0)
 
 
 def _spent(known: Known, until: date, as_of: date) -> ir.Table:

@@ -10,7 +10,7 @@ import ibis
 import pyarrow as pa
 
 from o2o_mining.attribution.budget.advice import Budget, advised, channel_scales
-from o2o_mining.attribution.budget.spending import weekly_returns
+from o2o_mining.attribution.budget.spending import channel_margins, weekly_returns
 from o2o_mining.attribution.charts import marginal_returns, response_curves
 from o2o_mining.attribution.credit.calibration import SCALED_MODEL, ratios
 from o2o_mining.attribution.credit.campaigns import touch_credit
@@ -38,8 +38,8 @@ def build_budget_advice(engine: Engine, *, as_of: date, settings: Settings) -> S
     as_of
         Uses what was known before this UTC day.
     settings
-        ``lookback_days``, which the journeys were cut with, and ``default_margin_share``, whose inverse is the return
-        that pays.
+        ``lookback_days``, which the journeys were cut with, and ``default_margin_share``, for merchants who name no
+        margin.
     """
     known = known_credit(engine, as_of=as_of)
     weekly = engine.execute(
@@ -55,7 +55,12 @@ def build_budget_advice(engine: Engine, *, as_of: date, settings: Settings) -> S
     credit = credit.groupby(["channel", "campaign_id"], as_index=False)["conversions"].sum()
     found = engine.execute(engine.slice("incrementality", as_of))
     scales = channel_scales(credit, ratios(credit.groupby("campaign_id")["conversions"].sum(), found))
-    budget = advised(weekly, scales, margin_share=settings.default_margin_share)
+    default_share = settings.default_margin_share
+    kept = engine.execute(
+        channel_margins(known, engine.feed("merchants"), model=SCALED_MODEL, default_share=default_share)
+    )
+    margin_shares = dict(zip(kept["channel"], kept["margin_share"], strict=True))
+    budget = advised(weekly, scales, margin_share=default_share, margin_shares=margin_shares)
     rows = engine.write("budget_advice", _as_rows(budget.rows), as_of=as_of)
     return StepReport(
         "budget_advice",
@@ -101,9 +106,11 @@ def _doubts(engine: Engine, budget: Budget, settings: Settings) -> tuple[str, ..
     if (budget.rows["label"] == "credited").any():
         notes.append("no experiment speaks of some channels: their returns are credit, not effect")
     if len(budget.rows):
+        pays = budget.rows["break_even_return"]
+        ends = " to ".join(sorted({f"{pays.min():.2f}", f"{pays.max():.2f}"}, key=float))
         notes.append(
-            f"a return pays where it is above {1 / settings.default_margin_share:.2f}, by the setting "
-            f"default_margin_share = {settings.default_margin_share}"
+            f"a return pays where it is above {ends}, by what the merchants of the purchases credited keep, and the "
+            f"setting default_margin_share = {settings.default_margin_share} where they name nothing"
         )
     refused = budget.rows[budget.rows["label"] == "refused"].groupby("reason_code", as_index=False).size()
     return (*notes, *(f"{row.size} channel(s) without a curve: {row.reason_code}" for row in refused.itertuples()))

@@ -69,8 +69,13 @@ def marginal_returns(advice: pd.DataFrame) -> go.Figure:
                 "arrayminus": some["marginal_return"] - some["marginal_return_low"],
             },
         )
-    for pays in known["break_even_return"].head(1):
-        figure.add_vline(x=pays, line={"dash": "dot"}, annotation_text="pays for itself")
+    figure.add_scatter(
+        x=known["break_even_return"],
+        y=known["channel"],
+        name="pays for itself",
+        mode="markers",
+        marker={"symbol": "line-ns-open", "size": 18, "color": "#495057"},
+    )
     refused = advice["channel"][advice["marginal_return"].isna()].tolist()
     told = f"; no curve for {len(refused)}: {', '.join(refused)}" if refused else ""
     first = advice["channel"][advice["test_rank"] == 1].tolist()

@@ -11,7 +11,7 @@ import pytest
 
 from o2o_mining.attribution.budget.advice import Scale, advised, channel_scales
 from o2o_mining.attribution.budget.curves import bend
-from o2o_mining.attribution.budget.spending import weekly_returns
+from o2o_mining.attribution.budget.spending import channel_margins, weekly_returns
 from o2o_mining.attribution.budget.steps import build_budget_advice
 from o2o_mining.attribution.credit.campaigns import Known
 from o2o_mining.attribution.effects.pooling import Pooled
@@ -19,7 +19,7 @@ from o2o_mining.attribution.effects.steps import build_incrementality
 from o2o_mining.contracts.catalogue import contract
 from o2o_mining.core.settings import Settings
 from o2o_mining.engine.duckdb import DuckDBEngine
-from tests.unit.attribution.worlds import AS_OF, Buy, Touch, World
+from tests.unit.attribution.worlds import AS_OF, Buy, Touch, World, table
 
 # Everything before this day has had the whole lookback of 14 days.
 UNTIL = datetime(2017, 6, 17)
@@ -175,6 +175,21 @@ def test_weeks_hold_what_their_touches_brought(costs: bool, expected: list[tuple
     assert list(found.itertuples(index=False, name=None)) == expected
 
 
+@pytest.mark.parametrize(("own", "expected"), [(0.5, [("sms", 0.5)]), (None, [("sms", 0.3)]), (0.0, [])])
+def test_a_channel_must_earn_what_its_merchants_keep(own: float | None, expected: list[tuple[str, float]]) -> None:
+    engine = DuckDBEngine(":memory:", HOME)
+    merchants = table("merchants", [{"merchant_id": "m", "margin_share": own}, {"merchant_id": "n", "margin_share": 1}])
+    found = engine.execute(channel_margins(_world().known(), merchants, model="linear", default_share=0.3))
+    engine.close()
+    assert list(found.itertuples(index=False, name=None)) == expected
+
+
+def test_the_return_that_pays_is_the_channels_own() -> None:
+    weekly = pd.concat([_weeks(name, [1.0, 2.0] * 6, [5.0, 9.0] * 6) for name in ("sms", "mail")])
+    rows = advised(weekly, {}, margin_share=0.25, margin_shares={"sms": 0.5}).rows.set_index("channel")
+    assert rows["break_even_return"].to_dict() == {"mail": 4.0, "sms": 2.0}
+
+
 def test_the_table_is_written_drawn_and_says_what_it_rests_on() -> None:
     engine = DuckDBEngine(":memory:", HOME)
     _world().store(engine)
@@ -185,6 +200,8 @@ def test_the_table_is_written_drawn_and_says_what_it_rests_on() -> None:
     assert rows[["channel", "weeks", "reason_code"]].to_numpy().tolist() == [["sms", 2, "too_few_weeks"]]
     assert (str(rows.loc[0, "spent"]), str(rows.loc[0, "net_revenue"])) == ("6.00", "6.00")
     assert "1 channel(s) without a curve: too_few_weeks" in report.notes
+    # o:1 and o:2 are credited to a campaign; their merchant names no margin.
+    assert rows.loc[0, "break_even_return"] == pytest.approx(1 / 0.3, abs=1e-5)
     figure: Any = report.charts["marginal_returns"]()
     assert "test next: sms; no curve for 1: sms" in figure.layout.title.text
     report.charts["response_curves"]()
@@ -199,7 +216,8 @@ def test_curves_are_drawn_with_their_intervals() -> None:
     figure: Any = response_curves(budget.curves)
     assert len(figure.data) == 4 * len(curves)
     drawn: Any = marginal_returns(budget.rows)
-    assert sum(len(trace.y) for trace in drawn.data) == len(curves)
+    assert sum(len(trace.y) for trace in drawn.data[:-1]) == len(curves)
+    assert list(drawn.data[-1].x) == pytest.approx([1 / 0.3] * len(curves), abs=1e-5)
 
 
 def test_an_empty_home_has_an_empty_table_and_says_why() -> None:
