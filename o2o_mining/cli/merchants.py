@@ -22,7 +22,7 @@ def merchants() -> None:
 @merchants.command("actions")
 @click.option(
     "--rules", "rules_file", type=click.Path(dir_okay=False, path_type=Path),
-    help="Try the rules of this file on the published scorecards; nothing is written.",
+    help="Try the rules of this file on the published scorecards, its weights and limits not; nothing is written.",
 )  # fmt: skip
 @click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the reasons.")
 @home_option
@@ -34,6 +34,12 @@ def actions(rules_file: Path | None, language: str, home: str | None, as_json: b
     if rules_file is not None and not rules_file.exists():
         raise UsageError(f"there is no file {rules_file}", next_step="name a YAML file with rules:")
     rules = read_judging(rules_file or path / RULES_FILE).rules
+    if rules_file is not None:
+        click.echo(
+            f"Only the rules of {rules_file} are tried. Weights and limits make the scorecards: those of a file take "
+            f"effect with the next run, once they are in {path / RULES_FILE}.",
+            err=True,
+        )
     opened = open_home(path)
     cards = opened.table("merchant_scorecards").execute()
     opened.close()

@@ -64,10 +64,19 @@ def test_other_rules_are_tried_and_nothing_is_written(home: Path) -> None:
     rules = home / "mine.yaml"
     rules.write_text(RULES, encoding="utf-8")
     shown = actions(home, "--rules", str(rules), "--json", "--language", "zh-Hant")
-    assert json.loads(shown.output)["merchants"] == [
+    assert json.loads(shown.stdout)["merchants"] == [
         {"merchant_id": "b", "published": "pause_offers", "under_rules": "", "why": "等候比承諾多 14 分鐘"}
     ]
     assert list(home.iterdir()) == [rules]
+
+
+def test_a_dry_run_says_that_it_tries_rules_and_neither_weights_nor_limits(home: Path) -> None:
+    file = home / "mine.yaml"
+    file.write_text("weights: {wait: 1}\nlimits: {good_within: 0.4}\n" + RULES, encoding="utf-8")
+    told = actions(home, "--rules", str(file)).stderr
+    assert f"Only the rules of {file} are tried." in told
+    assert f"take effect with the next run, once they are in {home / 'merchants' / 'rules.yaml'}" in told
+    assert actions(home).stderr == ""
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(home: Path) -> None:
