@@ -105,9 +105,15 @@ def read_judging(file: Path | None = None) -> Judging:
             "limits": given["limits"] | own.get("limits", {}),
             "rules": own.get("rules", given["rules"]),
         }
+    limits = Limits(**_numbers(given["limits"], [f.name for f in fields(Limits)], f"{name}: limits", above=0.0))
+    if limits.false_alarm_share >= 1:
+        raise UsageError(
+            f"{name}: limits: false_alarm_share: {limits.false_alarm_share:g} is no share between 0 and 1",
+            next_step="write 0.01 for one merchant in a hundred",
+        )
     return Judging(
         _numbers(given["weights"], MEASURES, f"{name}: weights", above=0.0),
-        Limits(**_numbers(given["limits"], [f.name for f in fields(Limits)], f"{name}: limits", above=0.0)),
+        limits,
         tuple(_rule(code, said, f"{name}: rule '{code}'") for code, said in given["rules"].items()),
     )
 
@@ -158,7 +164,9 @@ def decide(scorecards: pd.DataFrame, rules: Iterable[Rule]) -> pd.DataFrame:
 
 
 def _said(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:.{0 if abs(value) >= 10 else 2}f}"
+    if isinstance(value, str):
+        return value
+    return f"{value:.{0 if abs(value) >= 10 or float(value).is_integer() else 2}f}"
 
 
 def _holds(column: pd.Series[Any], condition: Condition) -> pd.Series[bool]:
@@ -208,8 +216,24 @@ def _rule(code: Any, said: Any, place: str) -> Rule:
     why = dict.fromkeys(LANGUAGES, said["why"]) if isinstance(said["why"], str) else said["why"]
     if not isinstance(why, dict) or set(why) != set(LANGUAGES):
         raise UsageError(f"{place} does not say why in every language", next_step=f"write {', '.join(LANGUAGES)}")
-    conditions = (_condition(column, compared, place) for column, compared in said["when"].items())
-    return Rule(str(code), tuple(conditions), said["action"], why)
+    conditions = tuple(_condition(column, compared, place) for column, compared in said["when"].items())
+    for language, text in why.items():
+        _fits(text, len(conditions), f"{place}: why ({language})")
+    return Rule(str(code), conditions, said["action"], why)
+
+
+def _fits(text: Any, values: int, place: str) -> None:
+    """Refuse a reason that cannot be told with the values of the conditions."""
+    known = ", ".join(f"{{{number}}}" for number in range(values))
+    if not isinstance(text, str):
+        raise UsageError(f"{place}: {text!r} is no text", next_step="write it in quotes")
+    try:
+        text.format(*["0"] * values)  # values are told as text
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        raise UsageError(
+            f"{place}: {text!r} cannot be told with the values of the conditions",
+            next_step=f"use {known}, in the order of the conditions, and {{{{ }}}} for braces",
+        ) from None
 
 
 def _condition(column: Any, compared: Any, place: str) -> Condition:

@@ -31,6 +31,13 @@ def test_the_first_rule_that_applies_decides() -> None:
     assert decided(visits=99) == []
 
 
+def test_whole_numbers_are_told_without_decimals(tmp_path: Path) -> None:
+    file = own(tmp_path, "rules: {few: {when: {visits: {at_most: 9}}, action: notify, why: '{0} visits'}}")
+    rules = read_judging(file).rules
+    (code,) = decide(pd.DataFrame([CARD | {"visits": 6.0}]), rules)["decided_by"]
+    assert reason_text(code, rules=rules) == "6 visits"
+
+
 def test_a_value_that_is_not_known_meets_no_condition() -> None:
     assert decided(service_score=float("nan")) == []
 
@@ -69,6 +76,20 @@ def test_a_home_replaces_what_its_file_names(tmp_path: Path) -> None:
         ("weights: {wait: 0}", "no number above 0"),
         ("weights: {wait: true}", "no number above 0"),
         ("limits: {good_within: .nan}", "no number above 0"),
+        ("limits: {false_alarm_share: 5}", "false_alarm_share: 5 is no share between 0 and 1"),
+        ("limits: {false_alarm_share: 1}", "false_alarm_share: 1 is no share between 0 and 1"),
+        (
+            "rules: {a: {when: {band: {is: act}}, action: notify, why: 'by {7}'}}",
+            "rule 'a': why (en): 'by {7}' cannot be told",
+        ),
+        ("rules: {a: {when: {band: {is: act}}, action: notify, why: 'by {visits}'}}", "use {0}, in the order"),
+        ("rules: {a: {when: {visits: {is: 3}}, action: notify, why: 'by {0:.2f}'}}", "cannot be told with the values"),
+        ("rules: {a: {when: {visits: {is: 3}}, action: notify, why: 'by {'}}", "cannot be told with the values"),
+        (
+            "rules: {a: {when: {visits: {is: 3}}, action: notify, why: {en: x, zh-Hant: '{1}', zh-Hans: x}}}",
+            "why (zh-Hant): '{1}' cannot be told",
+        ),
+        ("rules: {a: {when: {visits: {is: 3}}, action: notify, why: {en: 5, zh-Hant: x, zh-Hans: x}}}", "is no text"),
         ("rules: {a: {when: {band: {is: act}}, action: fire, why: x}}", "no action 'fire'"),
         ("rules: {a: {when: {}, action: notify, why: x}}", "has no condition"),
         ("rules: {a: {when: {band: {is: act}}, action: notify}}", "is not understood"),
