@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import dagster as dg
@@ -29,7 +30,7 @@ from pipelines.house import DEFAULT_SOURCE, House, open_house
 
 JOB = "daily"
 # As they are listed; Dagster finds the order in which their assets run.
-ROOMS = (
+ROOMS: tuple[ModuleType, ...] = (
     marts,
     segmentation,
     lifecycle,
