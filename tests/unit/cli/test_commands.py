@@ -236,9 +236,10 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
 
 def test_what_to_do_next_is_a_list_of_those_who_may_be_written_to(first_run: tuple[Path, Result]) -> None:
     home, done = first_run
-    first, second, third, dagster = _hints(done)
+    first, portal, second, third, dagster = _hints(done)
     ann = str(o2o_mining.load("segments", home=home).set_index("customer_id").loc["ann", "segment_code"])
     assert first.endswith(f"export segment {ann} --format xlsx --home home")  # ann alone consents
+    assert "portal --home home " in portal
     assert second.endswith("export table campaign_attribution --language zh-Hant --home home")
     assert third.endswith("""-c 'import o2o_mining; print(o2o_mining.load("segments", home="home"))'""")
     assert dagster.startswith(f"O2O_SOURCE=folder O2O_INPUT={home.parent / 'in'} O2O_HOME=home make dev")
@@ -246,7 +247,8 @@ def test_what_to_do_next_is_a_list_of_those_who_may_be_written_to(first_run: tup
 
 def test_where_nobody_consents_no_list_of_customers_is_suggested(ran: Callable[..., Result]) -> None:
     hints = _hints(ran("offline_redemptions"))
-    assert "export table campaign_attribution" in hints[0]
+    assert "portal" in hints[0]
+    assert "export table campaign_attribution" in hints[1]
     assert not any("export segment" in hint for hint in hints)
 
 
