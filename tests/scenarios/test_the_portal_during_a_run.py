@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("folder")
 
 READS, READERS = 1_000, 3
 PASSWORD = "four words in a row"  # noqa: S105 - of a made-up user
-_DAY = re.compile(r"Data up to ([^<]+)<")
+_DAY = re.compile(r"Segments as of (\w+ \d+, \d+)")
 PAGES = (
     "/", "/segments", "/segments?scheme=lifecycle", "/segments/rfm/hibernating", "/offers",
     "/campaigns", "/campaigns?model=linear", "/merchants", "/merchants/noodle", "/conversions/o:o1",

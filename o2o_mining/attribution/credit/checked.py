@@ -39,8 +39,8 @@ def checked_paths(paths: pd.DataFrame, needed: Sequence[str], *, model: str) -> 
     Examples
     --------
     >>> paths = pd.DataFrame({"path": ["map"], "conversions": [2], "value": [None]})
-    >>> checked_paths(paths, ["path", "conversions", "value"], model="last").loc[0].tolist()
-    ['map', 2.0, 0.0]
+    >>> checked_paths(paths, ["path", "conversions", "value"], model="last")[["conversions", "value"]].values.tolist()
+    [[2.0, 0.0]]
     """
     if not isinstance(paths, pd.DataFrame):
         raise UsageError(

@@ -17,7 +17,7 @@ def test_it_says_what_was_written_where_and_what_to_do_next(tmp_path: Path) -> N
     assert done.exit_code == 0, done.output
     assert "truth/customer_states" in done.stdout
     assert "o2o run --source folder" in done.stdout
-    assert "29/29" in done.stderr
+    assert "30/30" in done.stderr
 
 
 def test_for_machines_it_is_one_document(tmp_path: Path) -> None:
