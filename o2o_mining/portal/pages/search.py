@@ -67,10 +67,7 @@ def _segments(portal: Portal, language: str, asked: str) -> list[dict[str, Any]]
     days = portal.snapshot.days("segment_profiles")
     if not asked or not days:
         return []
-    rows = portal.snapshot.rows(
-        "SELECT scheme, segment_code AS code FROM segment_profiles WHERE as_of = CAST(? AS DATE) ORDER BY 1, 2",
-        days[-1],
-    )
+    rows = portal.snapshot.rows(_SEGMENTS, days[-1])
     called = portal.segment_name
     found = []
     for row in rows:
